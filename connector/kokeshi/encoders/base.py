@@ -1,0 +1,46 @@
+"""What an encoder is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from kokeshi.types import Float32
+
+
+@dataclass(frozen=True)
+class Record:
+    """One document as read. row: its number among the documents of its file, from 0. line: from 1."""
+
+    row: int
+    line: int
+    fields: dict[str, Any]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Texts to vectors. A third party registers a factory in the entry-point group `kokeshi.encoders`.
+
+    The factory is called with the options of `kokeshi.yaml` as keyword arguments, and the full
+    `dimension`, and returns an Encoder.
+    """
+
+    @property
+    def name(self) -> str:
+        """Identity of the model, with its version: vectors of different names do not compare."""
+
+    @property
+    def dim(self) -> int:
+        """The dimension D of the vectors."""
+
+    def encode(self, batch: Sequence[str]) -> Float32:
+        """Return the vectors (N, D) float32 of N texts, not normalised unless the model does."""
+
+
+@runtime_checkable
+class RecordEncoder(Encoder, Protocol):
+    """An encoder that takes the document itself, not a text made from a template."""
+
+    def encode_records(self, records: Sequence[Record]) -> tuple[Float32, dict[int, str]]:
+        """Return the vectors (N, D) float32 of N documents, and position -> why it has none."""

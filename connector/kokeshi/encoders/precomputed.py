@@ -1,0 +1,90 @@
+"""Vectors that exist already: a column of the file, or the rows of a .npy in the file's order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kokeshi.encoders.base import Record
+from kokeshi.errors import EncoderError, InputError
+from kokeshi.types import Float32
+
+
+class PrecomputedEncoder:
+    """Reads each document's vector; it cannot encode a query, which must bring its own vector."""
+
+    def __init__(self, dimension: int, column: str | None, rows: Float32 | None) -> None:
+        self.column = column
+        self._dim = dimension
+        self._rows = rows
+
+    @property
+    def name(self) -> str:
+        """`precomputed`: where vectors come from is for the user to know."""
+        return "precomputed"
+
+    @property
+    def dim(self) -> int:
+        """The dimension that the spec gives."""
+        return self._dim
+
+    def encode(self, batch: Sequence[str]) -> Float32:
+        """Raise EncoderError: there is no model."""
+        raise EncoderError(
+            f"encoder precomputed cannot encode the text {batch[0]!r}; give the query's vector"
+        )
+
+    def encode_records(self, records: Sequence[Record]) -> tuple[Float32, dict[int, str]]:
+        """Return (N, dim) float32, and position -> reason where a vector is missing or misshapen."""
+        vectors = np.full((len(records), self._dim), np.nan, np.float32)
+        reasons = {}
+        for position, record in enumerate(records):
+            vector = self._read(record)
+            if isinstance(vector, str):
+                reasons[position] = vector
+            else:
+                vectors[position] = vector
+        return vectors, reasons
+
+    def _read(self, record: Record) -> Float32 | str:
+        if self._rows is None:
+            return self._from_column(record.fields.get(str(self.column)))
+        if record.row < len(self._rows):
+            return np.asarray(self._rows[record.row], dtype=np.float32)
+        return f"has no row in the .npy file, which ends after {len(self._rows)} documents"
+
+    def _from_column(self, value: object) -> Float32 | str:
+        try:
+            vector = np.asarray(value, dtype=np.float32)
+        except (TypeError, ValueError):
+            return f"is not a list of numbers in column '{self.column}': {value!r:.40}"
+        if vector.shape == (self._dim,):
+            return vector
+        found = len(value) if isinstance(value, list) else repr(value)[:40]
+        return f"needs {self._dim} numbers in column '{self.column}', found {found}"
+
+
+def build(
+    *, dimension: int, column: str | None = None, file: str | None = None
+) -> PrecomputedEncoder:
+    """Build from exactly one of `column` (a list of numbers in each document) and `file` (.npy)."""
+    if (column is None) == (file is None):
+        raise EncoderError("encoder precomputed takes one of the options column and file")
+    return PrecomputedEncoder(dimension, column, None if file is None else _open(file, dimension))
+
+
+def _open(file: str, dimension: int) -> Any:  # noqa: ANN401
+    try:
+        rows = np.load(Path(file), mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file (encoder precomputed, option file)") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: not a .npy file of numbers: {error}") from None
+    if rows.ndim != 2 or rows.shape[1] != dimension:
+        raise InputError(
+            f"{file}: rows of {dimension} numbers are expected, its shape is {rows.shape}"
+        )
+    return rows

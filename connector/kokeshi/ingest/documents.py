@@ -1,0 +1,93 @@
+"""One record to one bulk action: its id, its typed metadata, its vectors and their prefixes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+
+from kokeshi.codes import prefixes
+from kokeshi.encoders import Record
+from kokeshi.errors import InputError
+from kokeshi.schema import FieldType, IndexSpec, VectorSpec
+from kokeshi.types import Float32
+
+_BOOLEANS = {"true": True, "false": False}
+
+
+def document_id(record: Record, spec: IndexSpec) -> str:
+    """Return the id; raises InputError where the record has none that an engine takes."""
+    value = record.fields.get(spec.id)
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise InputError(f"field '{spec.id}' (the id) must be a text or an integer, found {value!r:.40}")
+    if len(str(value).encode()) > 512:
+        raise InputError(f"the id {value!r:.40} is longer than 512 bytes")
+    return str(value)
+
+
+def typed_fields(record: Record, spec: IndexSpec) -> dict[str, Any]:
+    """Return the record's fields with texts such as "12.5" turned into their metadata's type.
+
+    Raises InputError, naming field and value, where a value is not of its type.
+    """
+    fields = dict(record.fields)
+    for name, kind in spec.metadata.items():
+        if fields.get(name) is not None and kind in _CONVERTERS:
+            fields[name] = _convert(name, kind, fields[name])
+    return fields
+
+
+def vector_columns(spec: VectorSpec, name: str, vectors: Float32) -> dict[str, Float32]:
+    """Return the field of the full vector and of each prefix: field -> (N, dims)."""
+    dims = (spec.dimension, *spec.prefixes)
+    columns = prefixes(vectors, dims, space=spec.space)
+    return {name if d == spec.dimension else f"{name}_{d}": columns[d] for d in dims}
+
+
+def serialise(id_: str, fields: Mapping[str, Any]) -> bytes:
+    """Return the action line and the document line of a bulk body."""
+    action = orjson.dumps({"index": {"_id": id_}})
+    return action + b"\n" + orjson.dumps(fields, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n"
+
+
+def _convert(name: str, kind: FieldType, value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, list):
+        return [_convert(name, kind, item) for item in value]
+    try:
+        return _CONVERTERS[kind](value)
+    except (ValueError, KeyError, TypeError, OverflowError):
+        raise InputError(f"field '{name}' must be {kind}, found {value!r:.60}") from None
+
+
+def _to_float(value: Any) -> float:  # noqa: ANN401
+    number = float(_no_boolean(value))
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
+
+
+def _to_integer(value: Any) -> int:  # noqa: ANN401
+    number = int(_no_boolean(value))
+    if isinstance(value, float) and value != number:
+        raise ValueError(value)
+    return int(np.int64(number))
+
+
+def _to_boolean(value: Any) -> bool:  # noqa: ANN401
+    return value if isinstance(value, bool) else _BOOLEANS[value.lower()]
+
+
+def _no_boolean(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, bool):
+        raise TypeError(value)
+    return value
+
+
+_CONVERTERS: dict[FieldType, Callable[[Any], Any]] = {
+    "float": _to_float,
+    "integer": _to_integer,
+    "boolean": _to_boolean,
+}

@@ -1,0 +1,47 @@
+"""Keep what could not be indexed: one JSON line each, with its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+SUFFIX = ".failures.jsonl"
+
+
+class FailureLog:
+    """A JSON-lines file that exists only where something failed; each run replaces the last one's."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self.first: str | None = None
+        self._file: IO[bytes] | None = None
+        path.unlink(missing_ok=True)
+
+    def __enter__(self) -> FailureLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._file.close()
+
+    def write(self, line: int, reason: str, document: Any, *, id_: str | None = None) -> None:  # noqa: ANN401
+        """Add one failure. line: of the input file, from 1."""
+        if self._file is None:
+            self._file = self.path.open("wb")
+        self.count += 1
+        self.first = self.first or f"line {line}: {reason}"
+        entry = {"line": line, "id": id_, "reason": reason, "document": document}
+        self._file.write(orjson.dumps(entry, default=repr) + b"\n")
+
+
+def failures_path(source: str) -> Path:
+    """Return where the failures of a source are kept: in the working directory, by its name.
+
+    >>> failures_path("data/products.jsonl.gz").name
+    'products.failures.jsonl'
+    """
+    name = "stdin" if source == "-" else Path(source).name.removesuffix(".gz")
+    return Path(Path(name).stem + SUFFIX)

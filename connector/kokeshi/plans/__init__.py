@@ -1,0 +1,6 @@
+"""Search plans to request bodies: pure, so that what is evaluated is what is served."""
+
+from kokeshi.plans.build import Query, build_search
+from kokeshi.plans.defaults import DEFAULT_PLAN, default_plans, find_plan
+
+__all__ = ["DEFAULT_PLAN", "Query", "build_search", "default_plans", "find_plan"]

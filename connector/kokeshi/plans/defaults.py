@@ -1,0 +1,53 @@
+"""The plans that every index has by name, and how a name or a file becomes a plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kokeshi.errors import SpecError
+from kokeshi.schema import Fuse, IndexSpec, Match, Rescore, SearchPlan, Shortlist, load_plan
+
+DEFAULT_PLAN = "two-stage"
+DEFAULT_K = 200
+"""Shortlist length; see docs/tuning.md for the measured curve that it comes from."""
+
+
+def default_plans(spec: IndexSpec) -> dict[str, SearchPlan]:
+    """Return the built-in plans that the spec allows, with the user's own of the same name on top."""
+    plans: dict[str, SearchPlan] = {}
+    if spec.text:
+        plans["bm25"] = SearchPlan(match=Match())
+    if spec.vectors:
+        vector = next(iter(spec.vectors.values()))
+        shortlist = Shortlist(dims=max(vector.prefixes, default="full"), k=DEFAULT_K)
+        plans["exact"] = SearchPlan(rescore=Rescore())
+        plans["single"] = SearchPlan(shortlist=Shortlist(dims="full", k=DEFAULT_K))
+        if vector.prefixes:
+            plans["two-stage"] = SearchPlan(shortlist=shortlist, rescore=Rescore())
+        if spec.text:
+            plans["hybrid"] = SearchPlan(
+                match=Match(), shortlist=shortlist, rescore=Rescore(), fuse=Fuse()
+            )
+    return plans | spec.plans
+
+
+def find_plan(spec: IndexSpec, name: str | SearchPlan | None) -> SearchPlan:
+    """Return a plan by name, or from a YAML file where `name` is a path; None takes the default.
+
+    Raises SpecError, listing the known names, where there is none.
+    """
+    if isinstance(name, SearchPlan):
+        return name
+    plans = default_plans(spec)
+    if name is None:
+        return plans.get(DEFAULT_PLAN) or plans.get("exact") or plans["bm25"]
+    if name in plans:
+        return plans[name]
+    if Path(name).suffix in (".yaml", ".yml", ".json"):
+        return load_plan(name)
+    why = ""
+    if name == DEFAULT_PLAN and spec.vectors:
+        why = "; it needs prefixes in the spec"
+    raise SpecError(
+        f"unknown plan '{name}'{why}; known are: {', '.join(plans)}, or give a YAML file"
+    )

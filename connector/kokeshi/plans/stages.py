@@ -1,0 +1,116 @@
+"""A plan made definite for one spec and one query: field names, vectors, dimensions, k."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kokeshi.codes import prefix
+from kokeshi.errors import SpecError
+from kokeshi.filters import Filter
+from kokeshi.schema import Fuse, IndexSpec, Match, SearchPlan, VectorSpec
+from kokeshi.schema.plan import Dims
+from kokeshi.types import Float32
+
+
+@dataclass(frozen=True)
+class VectorStage:
+    """A comparison of the query's vector with one field. vector: (dims,) float32."""
+
+    field: str
+    vector: Float32
+    space: str
+    k: int = 0
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Everything that a dialect needs to write the query. fields: BM25 fields with their boosts."""
+
+    text: str | None
+    fields: tuple[str, ...]
+    match: Match | None
+    shortlist: VectorStage | None
+    rescore: VectorStage | None
+    fuse: Fuse | None
+    filter: Filter | None
+
+
+def resolve(
+    spec: IndexSpec,
+    plan: SearchPlan,
+    text: str | None,
+    vectors: Mapping[str, Float32],
+    filter_: Filter | None,
+    hits: int,
+) -> Stages:
+    """Return the stages of one query; k grows to the number of hits asked for.
+
+    Raises SpecError where the plan names a field, vector or dimension that the spec does not have,
+    or the query lacks the text or vector that the plan needs.
+    """
+    if plan.match and not text:
+        raise SpecError("this plan matches words: give the query a text")
+    shortlist, rescore = plan.shortlist, plan.rescore
+    return Stages(
+        text=text,
+        fields=_match_fields(spec, plan.match) if plan.match else (),
+        match=plan.match,
+        shortlist=shortlist
+        and _vector_stage(spec, vectors, shortlist.vector, shortlist.dims, max(shortlist.k, hits)),
+        rescore=rescore and _vector_stage(spec, vectors, rescore.vector, rescore.dims),
+        fuse=plan.fuse,
+        filter=filter_,
+    )
+
+
+def find_vector(spec: IndexSpec, name: str | None) -> tuple[str, VectorSpec]:
+    """Return a vector of the spec by name; None takes the first."""
+    if not spec.vectors:
+        raise SpecError("this plan compares vectors, but the spec has none")
+    name = name or next(iter(spec.vectors))
+    if name not in spec.vectors:
+        raise SpecError(f"unknown vector '{name}' in the plan; the spec has {', '.join(spec.vectors)}")
+    return name, spec.vectors[name]
+
+
+def vector_names(spec: IndexSpec, plan: SearchPlan) -> list[str]:
+    """Return the vectors of the spec that the plan compares."""
+    stages = [stage for stage in (plan.shortlist, plan.rescore) if stage]
+    return list(dict.fromkeys(find_vector(spec, stage.vector)[0] for stage in stages))
+
+
+def _vector_stage(
+    spec: IndexSpec, vectors: Mapping[str, Float32], name: str | None, dims: Dims, k: int = 0
+) -> VectorStage:
+    name, vector = find_vector(spec, name)
+    if name not in vectors:
+        raise SpecError(f"this plan compares '{name}': give the query a text or a vector")
+    length = vector.dimension if dims == "full" else dims
+    if length not in (vector.dimension, *vector.prefixes):
+        known = ", ".join(map(str, (*vector.prefixes, vector.dimension)))
+        raise SpecError(f"the plan asks for {dims} dimensions of '{name}', the spec has {known}")
+    field = name if length == vector.dimension else f"{name}_{length}"
+    query = prefix(vectors[name][None], length, space=vector.space)[0]
+    return VectorStage(field, query, vector.space, k)
+
+
+def _match_fields(spec: IndexSpec, match: Match) -> tuple[str, ...]:
+    if match.fields is None:
+        if not spec.text:
+            raise SpecError("this plan matches words, but the spec has no text fields")
+        return tuple(_boosted(spec.search_field(n), f.boost) for n, f in spec.text.items())
+    return tuple(_known_field(spec, field) for field in match.fields)
+
+
+def _known_field(spec: IndexSpec, field: str) -> str:
+    name, _, boost = field.partition("^")
+    base, _, sub = name.partition(".")
+    if name not in spec.text and sub not in getattr(spec.text.get(base), "subfields", {}):
+        raise SpecError(f"unknown text field '{name}' in the plan; known are {', '.join(spec.text)}")
+    found = spec.search_field(name) if name in spec.text else name
+    return f"{found}^{boost}" if boost else found
+
+
+def _boosted(field: str, boost: float) -> str:
+    return field if boost == 1 else f"{field}^{boost:g}"

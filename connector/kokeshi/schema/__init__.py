@@ -1,0 +1,35 @@
+"""What a user writes: the index spec (`kokeshi.yaml`) and the search plans, as checked, frozen models."""
+
+from kokeshi.schema.index import (
+    FIELD_TYPES,
+    EncoderSpec,
+    FieldType,
+    IndexSpec,
+    Space,
+    SubField,
+    TextField,
+    VectorSpec,
+)
+from kokeshi.schema.load import load_plan, load_spec, parse_spec
+from kokeshi.schema.plan import Fuse, Match, Rescore, SearchPlan, Shortlist
+from kokeshi.schema.template import Template
+
+__all__ = [
+    "FIELD_TYPES",
+    "EncoderSpec",
+    "FieldType",
+    "Fuse",
+    "IndexSpec",
+    "Match",
+    "Rescore",
+    "SearchPlan",
+    "Shortlist",
+    "Space",
+    "SubField",
+    "Template",
+    "TextField",
+    "VectorSpec",
+    "load_plan",
+    "load_spec",
+    "parse_spec",
+]

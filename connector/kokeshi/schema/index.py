@@ -1,0 +1,153 @@
+"""The index spec: what `kokeshi.yaml` says about fields, vectors and the index that holds them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from kokeshi.schema.base import Model
+from kokeshi.schema.plan import SearchPlan
+from kokeshi.schema.template import Template
+
+FieldType = Literal["float", "integer", "keyword", "boolean", "date"]
+FIELD_TYPES: tuple[str, ...] = get_args(FieldType)
+Space = Literal["cosine", "dot", "l2"]
+Dimension = Annotated[int, Field(ge=1, le=16_000)]
+
+_INDEX_NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,199}")
+_FIELD_NAME = re.compile(r"[^\W\d][\w\-]*(\.[\w\-]+)*")
+_RESERVED = frozenset({"_id", "_index", "_source", "_score", "_meta"})
+
+
+class SubField(Model):
+    """A second analysis of a text field, searched as `field.name`."""
+
+    analyzer: str | None = None
+    search_analyzer: str | None = None
+    type: Literal["text", "keyword"] = "text"
+
+
+class TextField(Model):
+    """A text field: analyzers by name (built in or from `analysis`) and the boost it has in BM25."""
+
+    analyzer: str | None = None
+    search_analyzer: str | None = None
+    boost: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    subfields: dict[str, SubField] = Field(default={})
+
+
+class EncoderSpec(Model):
+    """An encoder by its entry-point name; every other key is an option that the encoder checks."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the encoder, without its name."""
+        return dict(self.model_extra or {})
+
+
+class VectorSpec(Model):
+    """One embedding: the full vector without a graph, and HNSW graphs over its prefixes.
+
+    encoder: entry-point name, or a mapping with `name` and options. source: template of the text
+    that is embedded. dimension: of the full vector. prefixes: dimensions that get a graph. graph:
+    whether the full vector gets one too (more memory; the plan `single` then walks it).
+    """
+
+    encoder: EncoderSpec
+    source: str | None = None
+    dimension: Dimension
+    prefixes: tuple[Dimension, ...] = ()
+    space: Space = "cosine"
+    graph: bool = False
+
+    @field_validator("encoder", mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:  # noqa: ANN401
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("source")
+    @classmethod
+    def _source_parses(cls, value: str | None) -> str | None:
+        if value is not None:
+            Template.parse(value)
+        return value
+
+    @model_validator(mode="after")
+    def _prefixes_shorter(self) -> VectorSpec:
+        if any(dims >= self.dimension for dims in self.prefixes):
+            raise ValueError(f"every prefix must be shorter than the dimension {self.dimension}")
+        if len(set(self.prefixes)) < len(self.prefixes):
+            raise ValueError("prefixes must differ from each other")
+        return self
+
+    @property
+    def template(self) -> Template | None:
+        """The parsed source template."""
+        return None if self.source is None else Template.parse(self.source)
+
+
+class IndexSpec(Model):
+    """Everything that `kokeshi.yaml` says."""
+
+    index: str
+    id: str = "id"
+    text: dict[str, TextField] = Field(default={})
+    metadata: dict[str, FieldType] = Field(default={})
+    vectors: dict[str, VectorSpec] = Field(default={})
+    analysis: dict[str, Any] = Field(default={})
+    shards: Annotated[int, Field(ge=1, le=1024)] = 1
+    replicas: Annotated[int, Field(ge=0, le=100)] = 0
+    plans: dict[str, SearchPlan] = Field(default={})
+
+    @field_validator("index")
+    @classmethod
+    def _index_name(cls, value: str) -> str:
+        if not _INDEX_NAME.fullmatch(value):
+            raise ValueError(
+                "an index name has lower-case letters, digits, '-', '_' and '.', "
+                "and begins with a letter or digit"
+            )
+        return value
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _bare_text(cls, value: Any) -> Any:  # noqa: ANN401
+        """`title:` with nothing after it, and a plain list of names, take every default."""
+        if isinstance(value, list):
+            return {name: {} for name in value}
+        if isinstance(value, dict):
+            return {name: {} if field is None else field for name, field in value.items()}
+        return value
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> IndexSpec:
+        for name in (*self.text, *self.metadata, *self.vectors):
+            if not _FIELD_NAME.fullmatch(name) or name in _RESERVED:
+                raise ValueError(f"'{name}' cannot be a field name")
+        if twice := sorted(set(self.vectors) & (set(self.text) | set(self.metadata))):
+            raise ValueError(f"'{twice[0]}' is a vector and another field too; rename one")
+        both = [n for n in self.text if self.metadata.get(n, "keyword") != "keyword"]
+        if both:
+            raise ValueError(f"'{both[0]}' is text, so as metadata it can only be a keyword")
+        if clash := set(self.vector_fields()) & (set(self.text) | set(self.metadata)):
+            raise ValueError(f"the prefix field '{sorted(clash)[0]}' is another field too; rename")
+        return self
+
+    def vector_fields(self) -> dict[str, tuple[str, int]]:
+        """The field in the engine of each vector and prefix: field -> (vector, dimension)."""
+        fields = {}
+        for name, vector in self.vectors.items():
+            fields[name] = (name, vector.dimension)
+            for dims in vector.prefixes:
+                fields[f"{name}_{dims}"] = (name, dims)
+        return fields
+
+    def search_field(self, name: str) -> str:
+        """Where BM25 finds a text field: a field that is a keyword too keeps its words beside it."""
+        return f"{name}.text" if name in self.metadata else name

@@ -1,0 +1,17 @@
+"""Array types that docstrings and signatures share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+"""An array of float32; the docstring gives its shape."""
+
+Floats = npt.NDArray[np.floating[Any]]
+"""An array of float32 or float64."""
+
+Json = dict[str, Any]
+"""A JSON object: a mapping, a request body, a response."""
