@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import TypedDict
 
 import numpy.typing as npt
+from typing_extensions import Unpack
 
 from kokeshi.connect import connect
 from kokeshi.encoders import Encoder, check_query, embed_query, load_encoder
@@ -23,6 +25,22 @@ from kokeshi.plans.stages import find_vector, vector_names
 from kokeshi.results import SearchResult, parse_search
 from kokeshi.schema import IndexSpec, SearchPlan, load_spec
 from kokeshi.types import Float32, Json
+
+
+class SearchOptions(TypedDict, total=False):
+    """What a search takes besides its text.
+
+    vector: (D,) of the full dimension, in place of the text's. filter: an expression or its text.
+    plan: a name, a YAML file or a plan; None takes the default. size: how many hits, 10 if not given.
+    offset: how many to pass over. fields: of the documents to return; None is all but the vectors.
+    """
+
+    vector: npt.ArrayLike | None
+    filter: Filter | str | None
+    plan: str | SearchPlan | None
+    size: int
+    offset: int
+    fields: tuple[str, ...] | None
 
 
 class Index:
@@ -112,55 +130,27 @@ class Index:
         checked = all_filters(self.spec, filter)
         return self.engine.count(self.spec.index, None if checked is None else build_query(checked))
 
-    def search(
-        self,
-        text: str | None = None,
-        *,
-        vector: npt.ArrayLike | None = None,
-        filter: Filter | str | None = None,  # noqa: A002
-        plan: str | SearchPlan | None = None,
-        size: int = 10,
-        offset: int = 0,
-        fields: tuple[str, ...] | None = None,
-    ) -> SearchResult:
-        """Search by text, or by a vector of the full dimension in place of the text's.
+    def search(self, text: str | None = None, **options: Unpack[SearchOptions]) -> SearchResult:
+        """Search by text, or by a vector in place of the text's; see `SearchOptions`.
 
-        filter: an expression or its text. plan: a name, a YAML file or a plan; None takes the
-        default. fields: of the documents to return; None returns all but the vectors.
+        Raises SpecError, FilterError or EncoderError where query, plan and spec do not fit, and
+        EngineError where the engine refuses.
         """
-        body = self.build_search(
-            text,
-            vector=vector,
-            filter=filter,
-            plan=plan,
-            size=size,
-            offset=offset,
-            fields=fields,
-        )
+        body = self.build_search(text, **options)
         return parse_search(self.engine.search(self.spec.index, body))
 
-    def build_search(
-        self,
-        text: str | None = None,
-        *,
-        vector: npt.ArrayLike | None = None,
-        filter: Filter | str | None = None,  # noqa: A002
-        plan: str | SearchPlan | None = None,
-        size: int = 10,
-        offset: int = 0,
-        fields: tuple[str, ...] | None = None,
-    ) -> Json:
+    def build_search(self, text: str | None = None, **options: Unpack[SearchOptions]) -> Json:
         """Return the body that `search` would send: what `--explain` prints."""
-        found = find_plan(self.spec, plan)
+        plan = find_plan(self.spec, options.get("plan"))
         query = Query(
             text=text,
-            vectors=self._query_vectors(found, text, vector),
-            filter=all_filters(self.spec, filter),
-            size=size,
-            offset=offset,
-            fields=fields,
+            vectors=self._query_vectors(plan, text, options.get("vector")),
+            filter=all_filters(self.spec, options.get("filter")),
+            size=options.get("size", 10),
+            offset=options.get("offset", 0),
+            fields=options.get("fields"),
         )
-        return build_search(self.spec, found, query, self.engine.capabilities)
+        return build_search(self.spec, plan, query, self.engine.capabilities)
 
     def concrete_name(self) -> str:
         """Return the name of the index itself where the spec names an alias.
@@ -169,9 +159,13 @@ class Index:
         """
         names = list(self.engine.get_mapping(self.spec.index) or {})
         if len(names) > 1:
-            raise CapabilityError(f"'{self.spec.index}' stands for several indices: {', '.join(names)}")
+            raise CapabilityError(
+                f"'{self.spec.index}' stands for several indices: {', '.join(names)}"
+            )
         if not names:
-            raise SpecError(f"index '{self.spec.index}' does not exist; create it with: kokeshi ingest")
+            raise SpecError(
+                f"index '{self.spec.index}' does not exist; create it with: kokeshi ingest"
+            )
         return names[0]
 
     def _query_vectors(
@@ -187,6 +181,14 @@ class Index:
         return vectors
 
 
+def _find_field(properties: Json, name: str) -> Json:
+    """Return a field of a mapping, where an engine keeps `a.b` as the property b of the object a."""
+    field: Json = {"properties": properties}
+    for part in name.split("."):
+        field = field.get("properties", {}).get(part, {})
+    return field
+
+
 def _check_same(index: str, wanted: Json, found: Json) -> None:
     """Raise SpecError where an index was made from another spec."""
     remedy = "choose another index name, or replace it with --recreate"
@@ -194,9 +196,13 @@ def _check_same(index: str, wanted: Json, found: Json) -> None:
     if theirs is None:
         raise SpecError(f"index '{index}' exists and was not made by Kokeshi; {remedy}")
     if theirs != wanted["_meta"]["kokeshi"]:
-        raise SpecError(f"index '{index}' was made with other vectors or another id field; {remedy}")
+        raise SpecError(
+            f"index '{index}' was made with other vectors or another id field; {remedy}"
+        )
     fields = found.get("properties", {})
     for name, field in wanted["properties"].items():
-        kind = fields.get(name, {}).get("type", "missing")
+        kind = _find_field(fields, name).get("type", "missing")
         if kind != field["type"]:
-            raise SpecError(f"index '{index}': field '{name}' is {kind}, not {field['type']}; {remedy}")
+            raise SpecError(
+                f"index '{index}': field '{name}' is {kind}, not {field['type']}; {remedy}"
+            )

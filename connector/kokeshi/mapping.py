@@ -32,7 +32,11 @@ def build_index(spec: IndexSpec, capabilities: Capabilities) -> Json:
     if spec.analysis:
         settings["index"]["analysis"] = spec.analysis
     # an unknown field stays in the document but gets no mapping: no surprise types, no explosion
-    mappings = {"dynamic": False, "_meta": build_meta(spec), "properties": _properties(spec, dialect)}
+    mappings = {
+        "dynamic": False,
+        "_meta": build_meta(spec),
+        "properties": _properties(spec, dialect),
+    }
     return {"settings": settings, "mappings": mappings}
 
 
@@ -101,7 +105,5 @@ def _vector_properties(name: str, vector: VectorSpec, dialect: Dialect) -> Json:
     full = graph if vector.graph else load_fragment(dialect, "fields/full_vector")
     return {
         name: _fill(full, dimension=vector.dimension, space=space),
-        **{
-            f"{name}_{dims}": _fill(graph, dimension=dims, space=space) for dims in vector.prefixes
-        },
+        **{f"{name}_{dims}": _fill(graph, dimension=dims, space=space) for dims in vector.prefixes},
     }

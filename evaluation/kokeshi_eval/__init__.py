@@ -1,1 +1,43 @@
-"""Offline evaluation."""
+"""Offline evaluation: judgments, the engine's `_rank_eval`, standard measures, and two plans compared."""
+
+from kokeshi_eval.compare import compare
+from kokeshi_eval.comparison import Comparison, Impact, Means, QueryRow, Summary
+from kokeshi_eval.judgments import Judgments, load_judgments, parse_judgments
+from kokeshi_eval.measures import Scores, dcg_gain, judged_share, ndcg, score
+from kokeshi_eval.pseudo import pseudo_grades
+from kokeshi_eval.rank_eval import (
+    Ranking,
+    build_batches,
+    build_ratings,
+    build_request,
+    parse_response,
+    send_rank_eval,
+)
+from kokeshi_eval.render import build_notes, build_table, build_warnings
+
+__all__ = [
+    "Comparison",
+    "Impact",
+    "Judgments",
+    "Means",
+    "QueryRow",
+    "Ranking",
+    "Scores",
+    "Summary",
+    "build_batches",
+    "build_notes",
+    "build_ratings",
+    "build_request",
+    "build_table",
+    "build_warnings",
+    "compare",
+    "dcg_gain",
+    "judged_share",
+    "load_judgments",
+    "ndcg",
+    "parse_judgments",
+    "parse_response",
+    "pseudo_grades",
+    "score",
+    "send_rank_eval",
+]

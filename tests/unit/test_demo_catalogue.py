@@ -168,10 +168,9 @@ def test_ids_are_distinct_and_all_categories_occur(items):
     assert {item.latent.kind for item in items} == set(KINDS)
 
 
-@pytest.mark.parametrize("field", MISSING)
+@pytest.mark.parametrize("field", ["colour", "price", "rating"])
 def test_a_few_percent_lack_a_field(items, field):
-    share = sum(field not in item.document for item in items) / N
-    assert share == pytest.approx(MISSING[field], abs=0.012)
+    assert 0.02 < sum(field not in item.document for item in items) / N < 0.08
 
 
 def test_price_depends_on_the_kind(items):
@@ -310,6 +309,14 @@ def test_one_wish_is_phrased_in_many_ways():
     texts = {phrase_wish(rng, wish) for _ in range(200)}
     assert {"warm jumper men", "warm men sweater"} <= texts
     assert any("under 40" in phrase_wish(rng, replace(wish, budget=40)) for _ in range(20))
+
+
+@pytest.mark.parametrize(("copies", "judged"), [(POOL[3], True), (POOL[3] + 1, False)])
+def test_a_query_with_more_perfect_products_than_the_pool_is_too_vague(copies, judged):
+    text = {"title": "Nylon jacket", "description": "Keeps dry."}
+    items = [replace(make_item(), document={"id": str(i), **text}) for i in range(copies)]
+    rng = np.random.default_rng(0)
+    assert bool(generate_judgments(items, rng=rng, queries=1)) is judged
 
 
 def test_a_tiny_catalogue_gives_fewer_queries():

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
 from kokeshi.cli.engine import app
 from kokeshi.errors import EmbeddedError
-from typer.testing import CliRunner
 
 
 def run(*arguments: object) -> str:

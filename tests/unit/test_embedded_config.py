@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from kokeshi.embedded import config
 from kokeshi.embedded.config import Layout, build_command, build_environment, build_settings
 from kokeshi.embedded.folders import Account
@@ -71,7 +72,10 @@ def test_prepare_removes_leftovers_and_keeps_data(tmp_path: Path) -> None:
     assert not layout.engine_log.exists()
     assert (layout.logs / "engine.log.previous").read_text() == "old\n"
     assert (layout.config / "java.policy").is_file()
+    before = os.umask(0o077)
     config.write_config(layout, "n", 9300)
+    os.umask(before)
+    assert {p.stat().st_mode & 0o777 for p in layout.config.iterdir()} == {0o644}
     written = yaml.safe_load((layout.config / "opensearch.yml").read_text())
     assert written["http.port"] == 9300
     assert str(layout.engine_log) in (layout.config / "log4j2.properties").read_text()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from kokeshi.embedded.folders import (
     Account,
     cache_folder,
@@ -86,9 +87,9 @@ def test_created_folders_ignore_the_umask(public: Path) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EmbeddedError, match="Cannot create .*file/x: Not a directory"):
+    with pytest.raises(EmbeddedError, match=r"Cannot create .*file/x: Not a directory"):
         make_folder(tmp_path / "file" / "x")
-    with pytest.raises(EmbeddedError, match="Cannot create .*file: File exists"):
+    with pytest.raises(EmbeddedError, match=r"Cannot create .*file: File exists"):
         make_folder(tmp_path / "file")
 
 

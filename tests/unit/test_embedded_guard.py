@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kokeshi.embedded.launch import Guard
 from kokeshi.embedded.process import is_alive, process_identity, stop_process, wait_until_gone
 from kokeshi.errors import EmbeddedError
@@ -71,7 +72,7 @@ def test_the_exit_status_is_handed_on(spec: dict[str, Any]) -> None:
 
 
 def test_a_command_that_does_not_exist(spec: dict[str, Any]) -> None:
-    with pytest.raises(EmbeddedError, match="Cannot start the engine: .*no-such-java"):
+    with pytest.raises(EmbeddedError, match=r"Cannot start the engine: .*no-such-java"):
         Guard({**spec, "command": ["/no-such-java"]})
 
 

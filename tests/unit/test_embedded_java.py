@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from kokeshi.embedded.java import Jdk, choose, find_jdks, read_version
 from kokeshi.errors import EmbeddedError
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from kokeshi.embedded.locks import hold_lock
 from kokeshi.errors import EmbeddedError
 
@@ -61,7 +62,7 @@ def test_a_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
 def test_patience_ends(tmp_path: Path) -> None:
     with (
         holder(tmp_path / "lock"),
-        pytest.raises(EmbeddedError, match="Another process has held .*lock for 0 s"),
+        pytest.raises(EmbeddedError, match=r"Another process has held .*lock for 0 s"),
         hold_lock(tmp_path / "lock", timeout=0.2),
     ):
         pytest.fail("it was held twice")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from kokeshi.embedded.manifest import MANIFEST, find_damage, sha256_of, write_manifest
 
 

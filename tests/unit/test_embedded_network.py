@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+
 from kokeshi.embedded.network import choose_port, find_free_port, get_json, is_free
 from kokeshi.errors import EmbeddedError
 
@@ -41,11 +42,12 @@ def test_free_ports() -> None:
     assert is_free(choose_port(None))
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    answers = {"/object": (200, b'{"a": 1}'), "/list": (200, b"[]"), "/text": (200, b"<html>")}
+ANSWERS = {"/object": (200, b'{"a": 1}'), "/list": (200, b"[]"), "/text": (200, b"<html>")}
 
+
+class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        status, body = self.answers.get(self.path, (404, b"{}"))
+        status, body = ANSWERS.get(self.path, (404, b"{}"))
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
 from kokeshi.assets import asset_path
 from kokeshi.embedded.recipe import SERIES, load_recipe, resolve_series
 from kokeshi.errors import EmbeddedError, KokeshiError
@@ -17,7 +18,7 @@ SPACE = {"m": "http://maven.apache.org/POM/4.0.0"}
 @pytest.mark.parametrize("series", SERIES)
 def test_pom_and_checksums_list_the_same_files(series: str) -> None:
     recipe = load_recipe(series)
-    items = ElementTree.parse(recipe.pom).findall(".//m:artifactItem", SPACE)
+    items = ElementTree.parse(recipe.pom).findall(".//m:artifactItem", SPACE)  # noqa: S314
     copied = set()
     for item in items:
         folder = item.findtext("m:outputDirectory", "", SPACE).removeprefix("${kokeshi.target}/")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from kokeshi.embedded import EmbeddedEngine, running_engine
 from kokeshi.embedded.network import find_free_port
 from kokeshi.embedded.process import is_alive, process_identity, stop_process

@@ -48,7 +48,7 @@ def start(
     as_json: AsJson = False,
 ) -> None:
     """Start the engine (the first time: fetch about 75 MB) and leave it running."""
-    with _progress() as on_progress:
+    with show_progress() as on_progress:
         engine = EmbeddedEngine(
             home, port=port, version=version, heap=heap, on_progress=on_progress, detach=True
         )
@@ -109,7 +109,7 @@ def _print_json(value: dict[str, object]) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[OnProgress]:
+def show_progress() -> Iterator[OnProgress]:
     """Yield a listener that draws a bar on a terminal's stderr, or prints each stage once."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     if not console.is_terminal:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kokeshi.codes.spaces import normalise
 from kokeshi.errors import EncoderError
 from kokeshi.types import Float32, Floats
 
@@ -35,9 +34,9 @@ def prefixes(vectors: Float32, dims: Sequence[int], *, space: str) -> dict[int, 
         raise EncoderError(f"a prefix of {wrong[0]} dimensions: vectors have 1 to {full}")
     if space != "cosine":
         return {d: vectors[:, :d] for d in dims}
-    unit = normalise(vectors)
-    squares = np.square(unit, dtype=np.float64).cumsum(axis=1)
-    return {d: _rescaled(unit, d, np.sqrt(squares[:, d - 1])) for d in dims}
+    # float64: the squares of large float32 components would overflow, those of small ones vanish
+    squares = np.square(vectors, dtype=np.float64).cumsum(axis=1)
+    return {d: _rescaled(vectors, d, np.sqrt(squares[:, d - 1])) for d in dims}
 
 
 def _rescaled(vectors: Float32, dims: int, lengths: Floats) -> Float32:

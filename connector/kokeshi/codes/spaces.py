@@ -41,7 +41,8 @@ def normalise(vectors: Float32) -> Float32:
     # float64: the squares of large float32 components would overflow, those of small ones vanish
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=-1, keepdims=True)
     scaled = np.divide(vectors, lengths, out=np.zeros(vectors.shape), where=lengths > 0)
-    return scaled.astype(np.float32)
+    result: Float32 = scaled.astype(np.float32)
+    return result
 
 
 def _cosine(query: Float32, vectors: Float32) -> Floats:

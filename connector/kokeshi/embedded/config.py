@@ -168,7 +168,7 @@ def prepare(layout: Layout, recipe: Recipe, account: Account) -> Path:
         if log.exists():
             log.replace(f"{log}.previous")
     for policy in recipe.folder.glob("*.policy"):
-        shutil.copyfile(policy, layout.config / policy.name)
+        _write(layout.config / policy.name, policy.read_text("utf-8"))
     return scratch
 
 
@@ -184,6 +184,11 @@ def _own(folder: Path, account: Account) -> None:
 def write_config(layout: Layout, node: str, port: int) -> None:
     """Write opensearch.yml and log4j2.properties."""
     settings = yaml.safe_dump(build_settings(layout, node, port), sort_keys=False)
-    (layout.config / "opensearch.yml").write_text(settings, "utf-8")
+    _write(layout.config / "opensearch.yml", settings)
     properties = _LOG4J.format(log=layout.engine_log)
-    (layout.config / "log4j2.properties").write_text(properties, "utf-8")
+    _write(layout.config / "log4j2.properties", properties)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8")
+    path.chmod(0o644)  # whatever the umask says: the engine's user must read it

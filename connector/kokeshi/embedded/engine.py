@@ -100,7 +100,7 @@ class EmbeddedEngine:
         """
         with self._locked():
             state = self._find_usable()
-            if self._guard is not None and self._guard.status() is not None:
+            if state is None or (self._guard is not None and self._guard.status() is not None):
                 self._drop_guard()  # what we had started has ended; another may run by now
             if state is None:
                 state, self._guard = start_new(self._options)

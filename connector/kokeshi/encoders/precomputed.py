@@ -53,18 +53,23 @@ class PrecomputedEncoder:
         if self._rows is None:
             return self._from_column(record.fields.get(str(self.column)))
         if record.row < len(self._rows):
-            return np.asarray(self._rows[record.row], dtype=np.float32)
+            return _float32(self._rows[record.row])
         return f"has no row in the .npy file, which ends after {len(self._rows)} documents"
 
     def _from_column(self, value: object) -> Float32 | str:
         try:
-            vector = np.asarray(value, dtype=np.float32)
-        except (TypeError, ValueError):
+            vector = _float32(value)
+        except (TypeError, ValueError, OverflowError):
             return f"is not a list of numbers in column '{self.column}': {value!r:.40}"
         if vector.shape == (self._dim,):
             return vector
         found = len(value) if isinstance(value, list) else repr(value)[:40]
         return f"needs {self._dim} numbers in column '{self.column}', found {found}"
+
+
+def _float32(value: Any) -> Float32:  # noqa: ANN401
+    with np.errstate(over="ignore"):  # infinity is refused with its document
+        return np.asarray(value, dtype=np.float32)
 
 
 def build(
@@ -81,8 +86,11 @@ def _open(file: str, dimension: int) -> Any:  # noqa: ANN401
         rows = np.load(Path(file), mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{file}: no such file (encoder precomputed, option file)") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{file}: not a .npy file of numbers: {error}") from None
+    if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu":
+        kind = rows.dtype if isinstance(rows, np.ndarray) else "an archive"
+        raise InputError(f"{file}: not a .npy file of numbers: it holds {kind}")
     if rows.ndim != 2 or rows.shape[1] != dimension:
         raise InputError(
             f"{file}: rows of {dimension} numbers are expected, its shape is {rows.shape}"

@@ -27,6 +27,8 @@ def load_encoder(spec: VectorSpec) -> Encoder:
         encoder: Encoder = _find(spec.encoder.name).load()(dimension=spec.dimension, **options)
     except KokeshiError:
         raise
+    except (ImportError, AttributeError) as error:
+        raise EncoderError(f"encoder {spec.encoder.name} cannot be loaded: {error}") from error
     except TypeError as error:
         raise EncoderError(f"encoder {spec.encoder.name}: options {options}: {error}") from error
     if encoder.dim != spec.dimension:

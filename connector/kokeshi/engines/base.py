@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from kokeshi.errors import EngineError
 from kokeshi.types import Json
@@ -80,6 +81,15 @@ class Engine(Protocol):
         """Close every connection."""
 
 
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:  # of the port
+        return False
+    return parts.scheme in ("http", "https") and bool(named) and not re.search(r"\s", url)
+
+
 @dataclass(frozen=True)
 class Connection:
     """Where an engine is and who asks. Secrets are left out of its text form."""
@@ -92,18 +102,24 @@ class Connection:
     timeout: float = 60.0
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        self._split_credentials()
+        if not _is_url(self.url):
             raise EngineError(f"url '{self.url}' is not one; write it like https://host:9200")
         if self.api_key and self.user:
             raise EngineError("give either an API key or a user with a password, not both")
         if self.ca_file and not Path(self.ca_file).is_file():
             raise EngineError(f"CA file '{self.ca_file}': no such file")
-        if parts.username:  # credentials in a URL would show in every message that names it
-            host = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
-            object.__setattr__(self, "user", self.user or parts.username)
-            object.__setattr__(self, "password", self.password or parts.password)
-            object.__setattr__(self, "url", urlunsplit(parts._replace(netloc=host)))
+
+    def _split_credentials(self) -> None:
+        """Take user and password out of the URL, or every message that names it would show them."""
+        credentials, at, host = self.url.rpartition("@")
+        if not at:
+            return
+        scheme, _, pair = credentials.rpartition("//")
+        user, _, password = pair.partition(":")
+        object.__setattr__(self, "url", f"{scheme}//{host}" if scheme else host)
+        object.__setattr__(self, "user", self.user or unquote(user) or None)
+        object.__setattr__(self, "password", self.password or unquote(password) or None)
 
     @classmethod
     def from_environment(

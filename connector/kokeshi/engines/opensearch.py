@@ -28,10 +28,16 @@ class _OrjsonSerializer(JSONSerializer):
     """orjson in both directions: the standard library takes longer for a vector than the search does."""
 
     def loads(self, s: str) -> Any:  # noqa: ANN401
-        return orjson.loads(s)
+        try:
+            return orjson.loads(s)
+        except orjson.JSONDecodeError as error:
+            raise client_errors.SerializationError(f"the answer is not JSON: {error}") from None
 
     def dumps(self, data: Any) -> Any:  # noqa: ANN401
-        return data if isinstance(data, str | bytes) else orjson.dumps(data)
+        try:
+            return data if isinstance(data, str | bytes) else orjson.dumps(data)
+        except TypeError as error:
+            raise client_errors.SerializationError(f"cannot be sent: {error}") from None
 
 
 class OpenSearchEngine:
@@ -54,7 +60,10 @@ class OpenSearchEngine:
     @cached_property
     def capabilities(self) -> Capabilities:
         """What this engine can do, from its version. Raises CapabilityError where it is too old."""
-        version = self._send("GET", "/")["version"]
+        found: Any = self._send("GET", "/")
+        version = found.get("version") if isinstance(found, dict) else None
+        if not isinstance(version, dict) or "number" not in version:
+            raise CapabilityError(f"{self.connection.url} is no search engine; check the address")
         if version.get("distribution") != "opensearch":
             raise CapabilityError(
                 f"{self.connection.url} is not OpenSearch but "
@@ -63,7 +72,9 @@ class OpenSearchEngine:
             )
         number = tuple(int(part) for part in re.findall(r"\d+", version["number"])[:3])
         if number < OLDEST:
-            raise CapabilityError(f"OpenSearch {version['number']} is too old: 2.19 or newer is needed")
+            raise CapabilityError(
+                f"OpenSearch {version['number']} is too old: 2.19 or newer is needed"
+            )
         return Capabilities(
             dialect="opensearch",
             version=number,
@@ -91,7 +102,9 @@ class OpenSearchEngine:
 
     def bulk(self, index: str, body: bytes) -> list[BulkItem]:
         """Send newline-delimited actions and documents; returns one item for each, in order."""
-        response = self._send("POST", f"/{quote(index)}/_bulk", body, params={"filter_path": _BULK_PATHS})
+        response = self._send(
+            "POST", f"/{quote(index)}/_bulk", body, params={"filter_path": _BULK_PATHS}
+        )
         return [_parse_item(item) for item in response.get("items", [])]
 
     def refresh(self, index: str) -> None:
@@ -166,7 +179,10 @@ def _translated(connection: Connection) -> Iterator[None]:
 def _translate(error: Exception, connection: Connection) -> EngineError:
     url = connection.url
     if isinstance(error, client_errors.SSLError):
-        return EngineError(f"{url}: certificate not trusted; give its authority with --ca-file")
+        if "certificate" not in str(error.info).lower():
+            return EngineError(f"{url}: no TLS ({_short(error)}); is it an http:// address?")
+        by = f" by {connection.ca_file}" if connection.ca_file else ""
+        return EngineError(f"{url}: certificate not trusted{by}; give its authority with --ca-file")
     if isinstance(error, client_errors.ConnectionTimeout):
         return EngineError(f"{url}: no answer within {connection.timeout:g} s")
     if isinstance(error, client_errors.ConnectionError):
@@ -175,8 +191,10 @@ def _translate(error: Exception, connection: Connection) -> EngineError:
             "or start one with: kokeshi engine start"
         )
     if isinstance(error, client_errors.AuthenticationException):
-        return EngineError(f"{url}: wrong credentials for {_who(connection)}; check KOKESHI_USER, "
-                           "KOKESHI_PASSWORD or KOKESHI_API_KEY")
+        return EngineError(
+            f"{url}: wrong credentials for {_who(connection)}; check KOKESHI_USER, "
+            "KOKESHI_PASSWORD or KOKESHI_API_KEY"
+        )
     if isinstance(error, client_errors.AuthorizationException):
         return EngineError(f"{url}: {_who(connection)} may not do this: {_reason(error)}")
     if isinstance(error, client_errors.NotFoundError) and "index_not_found" in str(error.error):
@@ -194,7 +212,9 @@ def _who(connection: Connection) -> str:
 
 
 def _short(error: client_errors.ConnectionError) -> str:
-    return re.sub(r"^<?.*?(Connection(Pool)?\(.*?\)|object at 0x\w+>?): ", "", str(error.info))[:160]
+    return re.sub(r"^<?.*?(Connection(Pool)?\(.*?\)|object at 0x\w+>?): ", "", str(error.info))[
+        :160
+    ]
 
 
 def _reason(error: Exception) -> str:

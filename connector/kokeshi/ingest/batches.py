@@ -63,10 +63,14 @@ def send_batch(
         try:
             items = engine.bulk(index, b"".join(action.body for action in actions))
         except EngineError as error:
-            if error.status == 413 and len(actions) > 1:
+            if error.status == 413:
+                if len(actions) == 1:
+                    return [*outcomes, Outcome(actions[0], str(error))]
                 middle = len(actions) // 2
                 halves = (actions[:middle], actions[middle:])
-                return outcomes + [o for h in halves for o in send_batch(engine, index, h, sleep=sleep)]
+                return outcomes + [
+                    o for h in halves for o in send_batch(engine, index, h, sleep=sleep)
+                ]
             if last or not error.retryable:
                 raise
             sleep(FIRST_WAIT_S * 2**attempt)

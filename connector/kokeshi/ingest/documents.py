@@ -22,7 +22,9 @@ def document_id(record: Record, spec: IndexSpec) -> str:
     """Return the id; raises InputError where the record has none that an engine takes."""
     value = record.fields.get(spec.id)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise InputError(f"field '{spec.id}' (the id) must be a text or an integer, found {value!r:.40}")
+        raise InputError(
+            f"field '{spec.id}' (the id) must be a text or an integer, found {value!r:.40}"
+        )
     if len(str(value).encode()) > 512:
         raise InputError(f"the id {value!r:.40} is longer than 512 bytes")
     return str(value)
@@ -77,7 +79,7 @@ def _to_integer(value: Any) -> int:  # noqa: ANN401
 
 
 def _to_boolean(value: Any) -> bool:  # noqa: ANN401
-    return value if isinstance(value, bool) else _BOOLEANS[value.lower()]
+    return value if isinstance(value, bool) else _BOOLEANS[str(value).lower()]
 
 
 def _no_boolean(value: Any) -> Any:  # noqa: ANN401

@@ -97,9 +97,7 @@ def ingest_records(
     )
 
 
-def _sent(
-    engine: Engine, index: str, batches: Iterable[list[Action]]
-) -> Iterator[list[Outcome]]:
+def _sent(engine: Engine, index: str, batches: Iterable[list[Action]]) -> Iterator[list[Outcome]]:
     """Yield the outcomes of each batch; while one is sent, the next is made."""
     waiting: deque[Future[list[Outcome]]] = deque()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="kokeshi-send") as sender:
@@ -127,17 +125,21 @@ class _Run:
         self.read = self.indexed = self.duplicates = self.without_vector = 0
         # 64-bit hashes, not the ids: a million of them take 70 MB as a set of texts
         self._seen: set[int] = set()
-        self._unsent = {
+        # what a document itself says of a vector was not checked: only what an encoder gave is sent
+        self._unsent = set(spec.vector_fields()) | {
             encoder.column
             for encoder in encoders.values()
             if isinstance(encoder, PrecomputedEncoder) and encoder.column
-        } - set(encoders)
+        }
 
     def actions(self, source: Iterable[Record | BadLine]) -> Iterator[Action]:
         records = iter(source)
         while chunk := list(islice(records, ENCODE_BATCH)):
             self.read += len(chunk)
-            yield from self._encoded([r for r in chunk if self._accepted(r)])
+            for bad in chunk:
+                if isinstance(bad, BadLine):
+                    self.failures.write(bad.line, bad.reason, bad.text)
+            yield from self._encoded([good for good in chunk if isinstance(good, Record)])
 
     def settle(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
@@ -147,14 +149,11 @@ class _Run:
             else:
                 self.indexed += 1
 
-    def _accepted(self, record: Record | BadLine) -> bool:
-        if isinstance(record, BadLine):
-            self.failures.write(record.line, record.reason, record.text)
-        return isinstance(record, Record)
-
     def _encoded(self, records: list[Record]) -> Iterator[Action]:
         """Yield the actions of a chunk; a document that cannot be one is logged instead."""
         prepared = self._prepared(records)
+        if not prepared:
+            return
         columns: dict[int, dict[str, Float32]] = {row: {} for row in range(len(prepared))}
         bare: set[int] = set()
         for name, vector in self.spec.vectors.items():
@@ -184,7 +183,9 @@ class _Run:
             except InputError as error:
                 self.failures.write(record.line, str(error), record.fields)
                 continue
-            prepared.append((record, id_, {k: v for k, v in fields.items() if k not in self._unsent}))
+            prepared.append(
+                (record, id_, {k: v for k, v in fields.items() if k not in self._unsent})
+            )
         return prepared
 
     def _fail(self, record: Record, id_: str, _: Json, reason: str) -> None:

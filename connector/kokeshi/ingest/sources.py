@@ -8,9 +8,10 @@ import io
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, get_args
+from typing import IO, Any, Literal, cast, get_args
 
 import orjson
 
@@ -66,27 +67,20 @@ class Source:
         if empty:
             raise InputError(f"{self.path}: the file has no documents")
 
-    def _open(self) -> IO[bytes]:
+    @contextmanager
+    def _open(self) -> Iterator[IO[bytes]]:
         if self.path == "-":
-            return sys.stdin.buffer
-        self._raw = Path(self.path).open("rb")
-        if self._raw.read(2) == b"\x1f\x8b":
-            self._raw.seek(0)
-            return _OwningGzip(self._raw)
-        self._raw.seek(0)
-        return self._raw
-
-
-class _OwningGzip(gzip.GzipFile):
-    """A gzip reader that closes the file under it too."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        super().__init__(fileobj=raw, mode="rb")
-        self._file = raw
-
-    def close(self) -> None:
-        super().close()
-        self._file.close()
+            yield sys.stdin.buffer
+            return
+        with _open_binary(self.path) as raw:
+            self._raw = raw
+            zipped = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            if not zipped:
+                yield raw
+                return
+            with gzip.GzipFile(fileobj=raw) as unzipped:
+                yield cast("IO[bytes]", unzipped)
 
 
 def _guess_format(path: str) -> SourceFormat:
@@ -108,12 +102,25 @@ def _size(path: str) -> int | None:
     try:
         size = Path(path).stat().st_size
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or 'cannot be read'}".lower()) from None
+        raise InputError(f"{path}: {_why(error)}") from None
+    if Path(path).is_dir():
+        raise InputError(f"{path}: is a folder, not a file")
     if not Path(path).is_file():
         return None
     if size == 0:
         raise InputError(f"{path}: the file is empty")
     return size
+
+
+def _open_binary(path: str) -> IO[bytes]:
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: {_why(error)}") from None
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or "cannot be read").lower()
 
 
 def _readable(items: Iterable[Record | BadLine], path: str) -> Iterator[Record | BadLine]:
@@ -123,6 +130,8 @@ def _readable(items: Iterable[Record | BadLine], path: str) -> Iterator[Record |
         raise InputError(f"{path}: the gzip file is damaged or cut short: {error}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8: {error.reason}") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _read_json(stream: IO[bytes], _: SourceFormat) -> Iterator[Record | BadLine]:
@@ -144,30 +153,41 @@ def _parse_line(text: bytes, row: int, number: int) -> Record | BadLine:
         return BadLine(number, reason, text[:1000].decode(errors="replace"))
     if not isinstance(fields, dict):
         kind = type(fields).__name__
-        return BadLine(number, f"not a JSON object but {kind}", text[:1000].decode(errors="replace"))
+        return BadLine(
+            number, f"not a JSON object but {kind}", text[:1000].decode(errors="replace")
+        )
     return Record(row, number, fields)
 
 
 def _read_table(stream: IO[bytes], format_: SourceFormat) -> Iterator[Record | BadLine]:
     csv.field_size_limit(1 << 30)
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-    reader = csv.reader(text, dialect="excel-tab" if format_ == "tsv" else "excel", strict=True)
-    header = next(reader, None)
-    if header is None:
-        return
-    row = 0
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield BadLine(reader.line_num, f"not {format_.upper()}: {error}", "")
-            row += 1
-            continue
-        if cells:
-            yield _parse_cells(header, cells, row, reader.line_num)
-            row += 1
+    with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+        reader = csv.reader(text, dialect="excel-tab" if format_ == "tsv" else "excel", strict=True)
+        header = _read_header(reader, format_)
+        row = 0
+        while True:
+            number = reader.line_num + 1  # where a document begins, should it have line breaks
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield BadLine(number, f"not {format_.upper()}: {error}", "")
+                row += 1
+                continue
+            if cells:
+                yield _parse_cells(header, cells, row, number)
+                row += 1
+
+
+def _read_header(reader: Iterator[list[str]], format_: SourceFormat) -> list[str]:
+    try:
+        header = next(reader, [])
+    except csv.Error as error:
+        raise InputError(f"line 1: the header is not {format_.upper()}: {error}") from None
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise InputError(f"line 1: the header names the column '{twice[0]}' twice")
+    return header
 
 
 def _parse_cells(header: list[str], cells: list[str], row: int, number: int) -> Record | BadLine:

@@ -40,7 +40,10 @@ def find_plan(spec: IndexSpec, name: str | SearchPlan | None) -> SearchPlan:
         return name
     plans = default_plans(spec)
     if name is None:
-        return plans.get(DEFAULT_PLAN) or plans.get("exact") or plans["bm25"]
+        default = next((p for p in (DEFAULT_PLAN, "exact", "bm25") if p in plans), None)
+        if default is None:
+            raise SpecError("the spec has neither text nor vectors to search: add one, or a plan")
+        return plans[default]
     if name in plans:
         return plans[name]
     if Path(name).suffix in (".yaml", ".yml", ".json"):

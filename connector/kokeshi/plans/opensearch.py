@@ -27,10 +27,11 @@ def _candidates(stages: Stages) -> Json:
     """Return the query that finds candidates; its score counts only where nothing rescores."""
     if stages.shortlist:
         return _knn(stages, stages.shortlist)
+    # a document without the vector would otherwise be a hit of score 0
+    present = [{"exists": {"field": stages.rescore.field}}] if stages.rescore else []
     if stages.match:
-        return _filtered(_match(stages), stages)
-    present = {"exists": {"field": stages.rescore.field}} if stages.rescore else {"match_all": {}}
-    return {"bool": {"filter": [present, *_filters(stages)]}}
+        return _filtered(_match(stages), [*present, *_filters(stages)])
+    return {"bool": {"filter": [*present, *_filters(stages)]}}
 
 
 def _fused(stages: Stages, rescore: VectorStage, weight: float, saturation: float) -> Json:
@@ -39,10 +40,12 @@ def _fused(stages: Stages, rescore: VectorStage, weight: float, saturation: floa
     The second clause covers the union, so that a document found by its words alone gets its
     similarity too.
     """
-    words = _filtered(_match(stages), stages)
+    words = _filtered(_match(stages), _filters(stages))
     lexical = {"script_score": {"query": words, "script": _saturate(saturation)}}
     union = [words, *([_knn(stages, stages.shortlist)] if stages.shortlist else [])]
-    found = {"bool": {"filter": [{"bool": {"should": union}}, {"exists": {"field": rescore.field}}]}}
+    found = {
+        "bool": {"filter": [{"bool": {"should": union}}, {"exists": {"field": rescore.field}}]}
+    }
     return {"bool": {"should": [lexical, _rescored(found, rescore, weight)]}}
 
 
@@ -60,8 +63,7 @@ def _filters(stages: Stages) -> list[Json]:
     return [] if stages.filter is None else [build_filter(stages.filter)]
 
 
-def _filtered(query: Json, stages: Stages) -> Json:
-    filters = _filters(stages)
+def _filtered(query: Json, filters: list[Json]) -> Json:
     return {"bool": {"must": [query], "filter": filters}} if filters else query
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from kokeshi.codes import prefix
 from kokeshi.errors import SpecError
 from kokeshi.filters import Filter
-from kokeshi.schema import Fuse, IndexSpec, Match, SearchPlan, VectorSpec
-from kokeshi.schema.plan import Dims
+from kokeshi.schema import Fuse, IndexSpec, Match, Rescore, SearchPlan, Shortlist, VectorSpec
 from kokeshi.types import Float32
 
 
@@ -56,9 +55,10 @@ def resolve(
         text=text,
         fields=_match_fields(spec, plan.match) if plan.match else (),
         match=plan.match,
-        shortlist=shortlist
-        and _vector_stage(spec, vectors, shortlist.vector, shortlist.dims, max(shortlist.k, hits)),
-        rescore=rescore and _vector_stage(spec, vectors, rescore.vector, rescore.dims),
+        shortlist=_vector_stage(spec, vectors, shortlist, max(shortlist.k, hits))
+        if shortlist
+        else None,
+        rescore=_vector_stage(spec, vectors, rescore) if rescore else None,
         fuse=plan.fuse,
         filter=filter_,
     )
@@ -70,7 +70,9 @@ def find_vector(spec: IndexSpec, name: str | None) -> tuple[str, VectorSpec]:
         raise SpecError("this plan compares vectors, but the spec has none")
     name = name or next(iter(spec.vectors))
     if name not in spec.vectors:
-        raise SpecError(f"unknown vector '{name}' in the plan; the spec has {', '.join(spec.vectors)}")
+        raise SpecError(
+            f"unknown vector '{name}' in the plan; the spec has {', '.join(spec.vectors)}"
+        )
     return name, spec.vectors[name]
 
 
@@ -81,15 +83,17 @@ def vector_names(spec: IndexSpec, plan: SearchPlan) -> list[str]:
 
 
 def _vector_stage(
-    spec: IndexSpec, vectors: Mapping[str, Float32], name: str | None, dims: Dims, k: int = 0
+    spec: IndexSpec, vectors: Mapping[str, Float32], stage: Shortlist | Rescore, k: int = 0
 ) -> VectorStage:
-    name, vector = find_vector(spec, name)
+    name, vector = find_vector(spec, stage.vector)
     if name not in vectors:
         raise SpecError(f"this plan compares '{name}': give the query a text or a vector")
-    length = vector.dimension if dims == "full" else dims
+    length = vector.dimension if stage.dims == "full" else stage.dims
     if length not in (vector.dimension, *vector.prefixes):
         known = ", ".join(map(str, (*vector.prefixes, vector.dimension)))
-        raise SpecError(f"the plan asks for {dims} dimensions of '{name}', the spec has {known}")
+        raise SpecError(
+            f"the plan asks for {stage.dims} dimensions of '{name}', the spec has {known}"
+        )
     field = name if length == vector.dimension else f"{name}_{length}"
     query = prefix(vectors[name][None], length, space=vector.space)[0]
     return VectorStage(field, query, vector.space, k)
@@ -105,9 +109,11 @@ def _match_fields(spec: IndexSpec, match: Match) -> tuple[str, ...]:
 
 def _known_field(spec: IndexSpec, field: str) -> str:
     name, _, boost = field.partition("^")
-    base, _, sub = name.partition(".")
+    base, _, sub = name.rpartition(".")
     if name not in spec.text and sub not in getattr(spec.text.get(base), "subfields", {}):
-        raise SpecError(f"unknown text field '{name}' in the plan; known are {', '.join(spec.text)}")
+        raise SpecError(
+            f"unknown text field '{name}' in the plan; known are {', '.join(spec.text)}"
+        )
     found = spec.search_field(name) if name in spec.text else name
     return f"{found}^{boost}" if boost else found
 

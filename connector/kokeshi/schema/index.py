@@ -119,7 +119,9 @@ class IndexSpec(Model):
     @classmethod
     def _bare_text(cls, value: Any) -> Any:  # noqa: ANN401
         """`title:` with nothing after it, and a plain list of names, take every default."""
-        if isinstance(value, list):
+        if isinstance(value, list) and all(isinstance(name, str) for name in value):
+            if twice := sorted({name for name in value if value.count(name) > 1}):
+                raise ValueError(f"the field '{twice[0]}' stands twice")
             return {name: {} for name in value}
         if isinstance(value, dict):
             return {name: {} if field is None else field for name, field in value.items()}
@@ -127,27 +129,31 @@ class IndexSpec(Model):
 
     @model_validator(mode="after")
     def _names_fit(self) -> IndexSpec:
-        for name in (*self.text, *self.metadata, *self.vectors):
+        for name in (self.id, *self.text, *self.metadata, *self.vectors):
             if not _FIELD_NAME.fullmatch(name) or name in _RESERVED:
                 raise ValueError(f"'{name}' cannot be a field name")
-        if twice := sorted(set(self.vectors) & (set(self.text) | set(self.metadata))):
+        others = {self.id, *self.text, *self.metadata}
+        if twice := sorted(set(self.vectors) & others):
             raise ValueError(f"'{twice[0]}' is a vector and another field too; rename one")
         both = [n for n in self.text if self.metadata.get(n, "keyword") != "keyword"]
         if both:
             raise ValueError(f"'{both[0]}' is text, so as metadata it can only be a keyword")
-        if clash := set(self.vector_fields()) & (set(self.text) | set(self.metadata)):
-            raise ValueError(f"the prefix field '{sorted(clash)[0]}' is another field too; rename")
+        if clash := sorted(set(self._prefix_fields()) & (others | set(self.vectors))):
+            raise ValueError(f"the prefix field '{clash[0]}' is another field too; rename")
         return self
+
+    def _prefix_fields(self) -> dict[str, tuple[str, int]]:
+        return {
+            f"{name}_{dims}": (name, dims)
+            for name, vector in self.vectors.items()
+            for dims in vector.prefixes
+        }
 
     def vector_fields(self) -> dict[str, tuple[str, int]]:
         """The field in the engine of each vector and prefix: field -> (vector, dimension)."""
-        fields = {}
-        for name, vector in self.vectors.items():
-            fields[name] = (name, vector.dimension)
-            for dims in vector.prefixes:
-                fields[f"{name}_{dims}"] = (name, dims)
-        return fields
+        full = {name: (name, vector.dimension) for name, vector in self.vectors.items()}
+        return full | self._prefix_fields()
 
     def search_field(self, name: str) -> str:
         """Where BM25 finds a text field: a field that is a keyword too keeps its words beside it."""
-        return f"{name}.text" if name in self.metadata else name
+        return f"{name}.text" if name == self.id or name in self.metadata else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +43,10 @@ def _read(path: str | Path, remedy: str) -> str:
         raise SpecError(f"{path}: cannot be read: {error}") from None
 
 
+_MERGE_TAG = "tag:yaml.org,2002:merge"
+"""Of the key `<<`, which takes over the keys of another mapping."""
+
+
 class _UniqueKeyLoader(yaml.SafeLoader):
     """A safe loader for which a repeated key is an error, not a silent loss of the first."""
 
@@ -49,6 +54,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
+        if key_node.tag == _MERGE_TAG:
+            continue
         key = loader.construct_object(key_node, deep=True)
         if isinstance(key, str) and key in seen:
             raise yaml.MarkedYAMLError(
@@ -88,7 +95,6 @@ def _describe(error: ValidationError, data: dict[str, Any]) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
     path = _path(first["loc"], data)
-    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if first["type"] == "extra_forbidden":
         message = "this key is not known here; check its spelling and indentation"
     elif first["type"] == "missing":
@@ -96,9 +102,19 @@ def _describe(error: ValidationError, data: dict[str, Any]) -> str:
     else:
         value = first["input"]
         shown = f"{value!r} is not accepted: " if _is_short(value) else ""
-        message = shown + message
+        # a union reports each of its branches as a problem of its own
+        same = [p for p in problems if p["input"] is value and _path(p["loc"], data) == path]
+        message = shown + " or ".join(_accepted(problem["msg"]) for problem in same)
+        problems = [first, *(p for p in problems if p not in same)]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{path or 'the file'}: {message}{more}"
+
+
+def _accepted(message: str) -> str:
+    """Return pydantic's message in the words of YAML."""
+    text = message.removeprefix("Value error, ").removeprefix("Input should be ")
+    text = re.sub(r" or instance of \w+|, unable to parse string as an? \w+", "", text)
+    return text.replace("a valid tuple", "a list").replace("a valid dictionary", "a mapping")
 
 
 def _path(location: tuple[int | str, ...], data: Any) -> str:  # noqa: ANN401

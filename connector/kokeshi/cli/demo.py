@@ -1,0 +1,178 @@
+"""`kokeshi demo`: from a catalogue to a measured search on a real engine, in one command."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from kokeshi_eval.render import print_comparison
+
+from kokeshi.cli.common import (
+    ApiKeyOption,
+    CaFileOption,
+    PasswordOption,
+    UrlOption,
+    UserOption,
+    out,
+)
+from kokeshi.cli.engine import show_progress
+from kokeshi.cli.ingest import print_report, progress_bar
+from kokeshi.cli.search import hits_table
+from kokeshi.connect import connect
+from kokeshi.demo.specs import Catalogue, find_catalogues
+from kokeshi.embedded import EmbeddedEngine
+from kokeshi.engines import Connection, Engine
+from kokeshi.errors import KokeshiError
+from kokeshi.index import Index
+from kokeshi.ingest import Source
+from kokeshi.plans import DEFAULT_PLAN, find_plan
+from kokeshi.tune import Curve, measure_plans, sample_texts
+from kokeshi_eval import compare, load_judgments
+
+RECALL_QUERIES = 200
+
+
+def demo(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="Folder of real catalogues; else KOKESHI_DATA, else generated."
+        ),
+    ] = None,
+    products: Annotated[
+        int, typer.Option("--products", min=1000, help="How many products to generate.")
+    ] = 20_000,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the engine running and the indices in it.")
+    ] = False,
+    url: UrlOption = None,
+    user: UserOption = None,
+    password: PasswordOption = None,
+    api_key: ApiKeyOption = None,
+    ca_file: CaFileOption = None,
+) -> None:
+    """Ingest a catalogue, search it, measure recall and latency, judge a ranking change.
+
+    It uses the engine named by --url or KOKESHI_URL, else a running embedded one, else starts one
+    and stops it again. Its indices are its own and are removed at the end.
+    """
+    catalogues = find_catalogues(data, products=products)
+    connection = Connection.from_environment(
+        url, user=user, password=password, api_key=api_key, ca_file=ca_file
+    )
+    with _engine(connection, keep=keep) as engine:
+        for catalogue in catalogues:
+            _show(catalogue, engine, keep=keep)
+    _say_next(catalogues, keep=keep)
+
+
+@contextmanager
+def _engine(connection: Connection | None, *, keep: bool) -> Iterator[Engine]:
+    if connection is not None:
+        with _connected(connection, "") as engine:
+            yield engine
+        return
+    _head("Engine")
+    started = time.monotonic()
+    with show_progress() as on_progress:
+        embedded = EmbeddedEngine(on_progress=on_progress, detach=keep)
+        address = embedded.start()
+    how = (
+        f"started in {time.monotonic() - started:.0f} s" if embedded.started else "already running"
+    )
+    try:
+        with _connected(Connection(address), f", embedded, {how}") as engine:
+            yield engine
+    finally:
+        if embedded.started and not keep:
+            embedded.stop()
+
+
+@contextmanager
+def _connected(connection: Connection, how: str) -> Iterator[Engine]:
+    engine = connect(connection)
+    try:
+        out.print(f"{engine.capabilities} at {connection.url}{how}")
+        yield engine
+    finally:
+        engine.close()
+
+
+def _show(catalogue: Catalogue, engine: Engine, *, keep: bool) -> None:
+    index = Index(catalogue.spec, engine)
+    try:
+        _ingest(catalogue, index)
+        _search(catalogue, index)
+        _measure(catalogue, index)
+        _evaluate(catalogue, index)
+    finally:
+        if not keep:
+            engine.delete_index(index.spec.index)
+
+
+def _ingest(catalogue: Catalogue, index: Index) -> None:
+    _head(f"Catalogue: {catalogue.name}")
+    out.print(catalogue.origin)
+    source = Source(catalogue.products)
+    with progress_bar(source) as on_progress:
+        report = index.ingest(source, recreate=True, on_progress=on_progress)
+    print_report(report, index.spec.index, index.count())
+    if report.failed:
+        raise KokeshiError(f"{report.failed} documents of the demo failed: {report.first_failure}")
+
+
+def _search(catalogue: Catalogue, index: Index) -> None:
+    for text, condition in catalogue.searches:
+        out.print(f"\n$ kokeshi search {text!r} --filter {condition!r}")
+        out.print(hits_table(index.search(text, filter=condition, size=3), index.spec))
+
+
+def _measure(catalogue: Catalogue, index: Index) -> None:
+    title = next(iter(index.spec.text))
+    plan = find_plan(index.spec, DEFAULT_PLAN)
+    queries = {f"{title}s of the catalogue": sample_texts(index, title, RECALL_QUERIES, seed=1)}
+    if catalogue.judgments:
+        queries["judged queries"] = list(load_judgments(catalogue.judgments).queries)
+    _head("Recall@10 and latency of two-stage against exact")
+    for name, texts in queries.items():
+        measure_plans(index, texts[:50], [plan])  # warm: caches, compiled code
+        _print_recall(name, measure_plans(index, texts, [plan]))
+
+
+def _print_recall(name: str, curve: Curve) -> None:
+    exact, two_stage = curve.cells
+    out.print(
+        f"{curve.queries} {name}: recall {two_stage.recall:.4f} with {two_stage.dims} dimensions and "
+        f"k = {two_stage.k}; median {two_stage.p50_ms:.1f} ms, exact {exact.p50_ms:.1f} ms"
+    )
+
+
+def _evaluate(catalogue: Catalogue, index: Index) -> None:
+    if catalogue.judgments is None:
+        return
+    _head("A ranking change, judged offline: bm25 -> hybrid")
+    if catalogue.generated:
+        out.print(
+            "Products and grades are generated: these figures check the mechanics, "
+            "they say nothing of how good a ranking is."
+        )
+    comparison = compare(index, load_judgments(catalogue.judgments), "bm25", "hybrid")
+    print_comparison(comparison, out)
+
+
+def _say_next(catalogues: list[Catalogue], *, keep: bool) -> None:
+    _head("Next")
+    if keep:
+        out.print(f"kokeshi search 'red dress' --spec {catalogues[-1].spec_file}")
+    out.print(
+        "With your own file:  kokeshi engine start; kokeshi init products.csv; "
+        "kokeshi ingest products.csv; kokeshi search 'red dress'"
+    )
+
+
+def _head(text: str) -> None:
+    out.rule(f"[bold]{text}", align="left")

@@ -1,0 +1,61 @@
+"""`kokeshi`: the commands put together, and errors turned into one line and exit code 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import kokeshi
+from kokeshi.cli import demo, engine, eval, ingest, init, mapping, search, tune  # noqa: A004
+from kokeshi.cli.common import err
+from kokeshi.errors import KokeshiError
+
+app = typer.Typer(
+    help=kokeshi.__doc__,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.init)
+app.command("ingest")(ingest.ingest)
+app.command("search")(search.search)
+app.command("demo")(demo.demo)
+app.add_typer(engine.app, name="engine")
+app.add_typer(mapping.app, name="mapping")
+app.add_typer(tune.app, name="tune")
+app.add_typer(eval.app, name="eval")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kokeshi {kokeshi.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """Run the command line; a KokeshiError is one line on standard error and exit code 2."""
+    try:
+        app()
+    except KokeshiError as error:
+        err.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        err.print("Interrupted.")
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader of a pipe went away; what is still buffered has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

@@ -1,0 +1,116 @@
+"""`kokeshi search`: the hits of one query, or the request that would be sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from kokeshi.cli.common import (
+    DEFAULT_SPEC,
+    ApiKeyOption,
+    CaFileOption,
+    FilterOption,
+    JsonOption,
+    PasswordOption,
+    SpecOption,
+    UrlOption,
+    UserOption,
+    open_index,
+    out,
+    print_json,
+    read_vector,
+)
+from kokeshi.errors import InputError
+from kokeshi.filters import Filter, parse_filter
+from kokeshi.index import Index, SearchOptions
+from kokeshi.results import SearchResult
+from kokeshi.schema import IndexSpec
+
+
+def search(
+    text: Annotated[str | None, typer.Argument(help="What to search for.")] = None,
+    filter: FilterOption = None,  # noqa: A002
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            "--plan", "-p", help="bm25, exact, single, two-stage, hybrid, or a YAML file."
+        ),
+    ] = None,
+    size: Annotated[int, typer.Option("--size", "-n", help="How many hits.")] = 10,
+    offset: Annotated[int, typer.Option("--offset", help="How many hits to pass over.")] = 0,
+    vector: Annotated[
+        Path | None, typer.Option("--vector", help="JSON list of numbers, in place of the text's.")
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Print the request, ready for Dev Tools, and send nothing."),
+    ] = False,
+    spec: SpecOption = DEFAULT_SPEC,
+    url: UrlOption = None,
+    user: UserOption = None,
+    password: PasswordOption = None,
+    api_key: ApiKeyOption = None,
+    ca_file: CaFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Search by text with filters; the default plan is two-stage."""
+    if text is None and vector is None:
+        raise InputError("give a text to search for, or a --vector")
+    with open_index(spec, url, user, password, api_key, ca_file) as index:
+        asked: SearchOptions = {
+            "vector": read_vector(vector) if vector else None,
+            "filter": join_filters(filter),
+            "plan": plan,
+            "size": size,
+            "offset": offset,
+        }
+        if explain:
+            print_request(index, index.build_search(text, **asked), json=json)
+            return
+        result = index.search(text, **asked)
+    if json:
+        print_json(result.to_json())
+    else:
+        out.print(hits_table(result, index.spec))
+
+
+def join_filters(texts: list[str] | None) -> Filter | None:
+    """Return the conjunction of filter texts; None without any."""
+    joined: Filter | None = None
+    for text in texts or []:
+        parsed = parse_filter(text)
+        joined = parsed if joined is None else joined & parsed
+    return joined
+
+
+def print_request(index: Index, body: object, *, json: bool) -> None:
+    """Print a request as Dev Tools takes it: the path, then the body; only the body as JSON."""
+    if not json:
+        typer.echo(f"POST /{index.spec.index}/_search")
+    print_json(body)
+
+
+def hits_table(result: SearchResult, spec: IndexSpec) -> Table:
+    """Return the hits as a table: score, id, the first text field and the metadata."""
+    columns = [*list(spec.text)[:1], *(name for name in spec.metadata if name not in spec.text)]
+    table = Table(box=None, pad_edge=False, caption_justify="left")
+    table.caption = f"{len(result.hits)} hits in {result.took_ms} ms"
+    table.add_column("#", justify="right")
+    table.add_column("score", justify="right")
+    table.add_column("id", no_wrap=True)
+    for name in columns:
+        table.add_column(name, overflow="ellipsis", no_wrap=True)
+    for rank, hit in enumerate(result.hits, start=1):
+        cells = (_cell(hit.source.get(name)) for name in columns)
+        table.add_row(str(rank), f"{hit.score:.4f}", hit.id, *cells)
+    return table
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return escape(", ".join(map(str, value)) if isinstance(value, list) else str(value))

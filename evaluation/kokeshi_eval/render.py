@@ -1,0 +1,205 @@
+"""A comparison as a table for a terminal, and the sentences that say what its numbers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from kokeshi_eval.comparison import Comparison, Means, QueryRow, Summary
+
+EXTREMES = 10
+"""Queries shown from either end where not all are asked for."""
+
+
+def build_table(comparison: Comparison, *, every: bool = False) -> Table:
+    """Return a table of queries, the most helped first, ending with the mean.
+
+    every: all queries, also those without a positive grade; otherwise the ten most helped and the
+    ten most harmed. A star marks an nDCG of the engine that has another denominator.
+    """
+    k, impact_k = comparison.k, comparison.impact_k
+    table = Table(box=None, pad_edge=False)
+    table.add_column("query", overflow="ellipsis", no_wrap=True, ratio=1, min_width=10)
+    for name in (
+        f"nDCG@{k}",
+        "change",
+        "_rank_eval",
+        f"Judged@{k}",
+        f"impact@{impact_k}",
+        "hits",
+    ):
+        table.add_column(name, justify="right", no_wrap=True)
+    for rows in _sections(comparison, every=every):
+        for row in rows:
+            table.add_row(*_cells(row))
+        table.add_section()
+    table.add_row(*_mean_cells(comparison.summary()), style="bold")
+    return table
+
+
+def build_notes(comparison: Comparison) -> list[str]:
+    """Return the sentences that belong under the table, the main figure first."""
+    summary = comparison.summary()
+    notes = [
+        _improvement(comparison, summary),
+        _judged(comparison, summary),
+        _impact(comparison, summary),
+        _engine(comparison, summary),
+        _left_out(comparison),
+        _merged(comparison),
+    ]
+    return [note for note in notes if note]
+
+
+def build_warnings(comparison: Comparison) -> list[str]:
+    """Return what makes the figures doubtful; empty where nothing does."""
+    summary = comparison.summary()
+    warnings = []
+    if wrong := comparison.disagreements:
+        warnings.append(
+            f"_rank_eval disagrees with its own hits by more than 1e-6 for {_queries(len(wrong))} "
+            f"({_names(wrong)}): do not trust these figures"
+        )
+    if summary.queries and not summary.before.judged and not summary.after.judged:
+        warnings.append(
+            "not one hit has a grade: check that doc_id in the judgments is the id of the documents"
+        )
+    return warnings
+
+
+def _sections(comparison: Comparison, *, every: bool) -> list[Sequence[QueryRow]]:
+    rows = sorted(comparison.graded, key=lambda row: -row.delta)
+    if every:
+        return [rows, comparison.without_positive]
+    if len(rows) <= 2 * EXTREMES:
+        return [rows]
+    return [rows[:EXTREMES], rows[-EXTREMES:]]
+
+
+def _cells(row: QueryRow) -> list[str]:
+    before, after = row.before, row.after
+    stars = ["*" if scores.idcg_differs else "" for scores in (before, after)]
+    return [
+        escape(row.query),
+        f"{before.ndcg:.3f} → {after.ndcg:.3f}",
+        f"{row.delta:+.3f}",
+        f"{before.engine_ndcg:.3f}{stars[0]} → {after.engine_ndcg:.3f}{stars[1]}",
+        f"{_figure(before.judged, 2)} → {_figure(after.judged, 2)}",
+        _figure(row.impact.change if row.impact else None),
+        f"{before.hits} → {after.hits}",
+    ]
+
+
+def _mean_cells(summary: Summary) -> list[str]:
+    before, after = summary.before, summary.after
+    return [
+        f"mean of {summary.queries}",
+        f"{_figure(before.ndcg)} → {_figure(after.ndcg)}",
+        "-" if summary.delta is None else f"{summary.delta:+.3f}",
+        f"{_figure(before.engine_ndcg)} → {_figure(after.engine_ndcg)}",
+        f"{_figure(before.judged, 2)} → {_figure(after.judged, 2)}",
+        _figure(summary.change),
+        f"{_figure(before.hits, 1)} → {_figure(after.hits, 1)}",
+    ]
+
+
+def _improvement(comparison: Comparison, summary: Summary) -> str:
+    if summary.delta is None:
+        return "Improvement: unknown, since no query has a positive grade."
+    return (
+        f"Improvement: nDCG@{comparison.k} {_pair(summary.before, summary.after)} "
+        f"({summary.delta:+.4f}{_relative(summary)}) from {comparison.baseline} to "
+        f"{comparison.candidate}, mean of {_queries(summary.queries)} with a positive grade: "
+        f"{summary.better} better, {summary.same} the same, {summary.worse} worse. Gain "
+        "2^grade - 1, discount log2(rank + 1)."
+    )
+
+
+def _judged(comparison: Comparison, summary: Summary) -> str:
+    before, after = summary.before.judged, summary.after.judged
+    note = (
+        f"Judged@{comparison.k}: {_figure(before)} → {_figure(after)} of the hits have a grade; "
+        "the others count as grade 0."
+    )
+    if before is not None and after is not None and after < before:
+        note += f" {comparison.candidate} finds more documents without one, so its nDCG may be underrated."
+    return note
+
+
+def _impact(comparison: Comparison, summary: Summary) -> str:
+    """The size of the change; says nothing of its worth."""
+    k, baseline = comparison.impact_k, comparison.baseline
+    if summary.change is None:
+        return f"Impact: unknown, since {baseline} returns nothing for any query."
+    return (
+        f"Impact: {summary.change:.4f} = 1 - nDCG@{k} with {baseline}'s own top {k} as the truth "
+        f"(_rank_eval: nDCG {_figure(summary.engine_pseudo_ndcg, 4)}), mean of "
+        f"{_queries(summary.compared)}: 0 where that top kept its place, 1 where none of it is left; "
+        f"it says how much moves, not whether for the better. {_figure(summary.kept)} of {comparison.candidate}'s "
+        f"top {k} were {baseline}'s too; the top {k} is identical "
+        f"for {_queries(summary.identical)}."
+    )
+
+
+def _engine(comparison: Comparison, summary: Summary) -> str:
+    differs = [row for row in comparison.graded if row.idcg_differs]
+    note = f"_rank_eval: nDCG {_pair(summary.before, summary.after, engine=True)}."
+    if comparison.disagreements:
+        return note
+    if not differs:
+        return f"{note} It agrees with the nDCG computed from its hits for every query."
+    return (
+        f"{note} For {_queries(len(differs))} (*) it can be higher than nDCG@{comparison.k}: the "
+        f"engine's ideal has only as many documents as came back, the standard one has {comparison.k}."
+    )
+
+
+def _left_out(comparison: Comparison) -> str:
+    parts = []
+    if rows := comparison.without_positive:
+        parts.append(f"{_queries(len(rows))} without a positive grade from nDCG ({_names(rows)})")
+    if rows := comparison.without_baseline:
+        parts.append(
+            f"{_queries(len(rows))} for which {comparison.baseline} returns nothing from impact "
+            f"({_names(rows)})"
+        )
+    return f"Left out: {'; '.join(parts)}." if parts else ""
+
+
+def _merged(comparison: Comparison) -> str:
+    count = comparison.merged_judgments
+    if not count:
+        return ""
+    which = (
+        "1 row that repeated another was"
+        if count == 1
+        else f"{count} rows that repeated others were"
+    )
+    return f"Judgments: {which} merged."
+
+
+def _pair(before: Means, after: Means, *, engine: bool = False) -> str:
+    if engine:
+        return f"{_figure(before.engine_ndcg, 4)} → {_figure(after.engine_ndcg, 4)}"
+    return f"{_figure(before.ndcg, 4)} → {_figure(after.ndcg, 4)}"
+
+
+def _relative(summary: Summary) -> str:
+    if not summary.before.ndcg or summary.delta is None:
+        return ""
+    return f", {summary.delta / summary.before.ndcg:+.1%}"
+
+
+def _figure(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _queries(count: int) -> str:
+    return "1 query" if count == 1 else f"{count} queries"
+
+
+def _names(rows: Sequence[QueryRow], limit: int = 5) -> str:
+    names = ", ".join(f"'{row.query}'" for row in rows[:limit])
+    return f"{names}, …" if len(rows) > limit else names

@@ -1,0 +1,138 @@
+"""A live engine takes the mappings that are built, and searches what they promise."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from kokeshi import Index
+from kokeshi.errors import SpecError
+from kokeshi.schema import Match, SearchPlan, load_spec, parse_spec
+
+pytestmark = pytest.mark.engine
+
+SPEC = """
+index: t-accepts
+text:
+  title:
+    subfields:
+      ngram: {analyzer: pieces, search_analyzer: pieces}
+      raw: {type: keyword}
+  brand: {boost: 2}
+  details.material:
+    subfields: {ngram: {analyzer: pieces}}
+metadata: {brand: keyword, price: float, released: date, stock: integer, sale: boolean}
+vectors:
+  embedding:
+    encoder: {name: precomputed, column: v}
+    dimension: 2
+analysis:
+  tokenizer:
+    pieces: {type: ngram, min_gram: 2, max_gram: 3, token_chars: [letter]}
+  analyzer:
+    pieces: {type: custom, tokenizer: pieces, filter: [lowercase]}
+"""
+DOCUMENTS = [
+    {
+        "id": "1",
+        "title": "Waterproof jacket",
+        "brand": "North Face",
+        "details": {"material": "polyester"},
+        "price": 99.5,
+        "released": "2024-01-31",
+        "stock": 3,
+        "sale": True,
+        "v": [1, 0],
+        "unmapped": {"anything": ["goes"]},
+    },
+    {"id": "2", "title": "Summer dress", "brand": "Face", "price": "10", "v": [0, 1]},
+]
+
+
+@pytest.fixture(scope="module")
+def index(open_index, tmp_path_factory) -> Index:
+    opened = open_index(SPEC)
+    path = tmp_path_factory.mktemp("accepts") / "t-accepts.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps(document) for document in DOCUMENTS))
+    assert opened.ingest(path).failed == 0
+    return opened
+
+
+def match(*fields: str) -> SearchPlan:
+    return SearchPlan(match=Match(fields=fields))
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "ids"),
+    [
+        ("proof", "title", []),
+        ("proof", "title.ngram", ["1"]),
+        ("Waterproof jacket", "title.raw", ["1"]),
+        ("jacket", "title.raw", []),
+        ("ester", "details.material.ngram", ["1"]),
+        ("polyester", "details.material", ["1"]),
+        ("north", "brand", ["1"]),
+    ],
+)
+def test_a_field_or_subfield_is_searched_by_its_own_analysis(index, text, field, ids):
+    assert index.search(text, plan=match(field)).ids == ids
+
+
+def test_a_text_that_is_a_keyword_too_is_filtered_by_its_whole_value(index):
+    assert index.search("dress jacket", plan="bm25", filter='brand = "Face"').ids == ["2"]
+
+
+def test_all_text_fields_are_searched_by_default(index):
+    assert index.search("north", plan="bm25").ids == ["1"]
+
+
+@pytest.mark.parametrize(
+    "expression", ["price > 50", "released = 2024-01-31", "stock = 3", "sale = true", "id = 1"]
+)
+def test_typed_metadata_is_filtered(index, expression):
+    assert index.search(vector=[1, 0], plan="exact", filter=expression).ids == ["1"]
+
+
+def test_an_unknown_field_is_kept_and_not_mapped(index):
+    assert index.search("jacket", plan="bm25").hits[0].source["unmapped"] == {"anything": ["goes"]}
+    (mapping,) = index.engine.get_mapping("t-accepts").values()
+    assert "unmapped" not in mapping["properties"]
+
+
+def test_the_same_spec_finds_its_index_again(index):
+    assert index.create() is False
+    assert index.count() == 2
+
+
+def test_an_index_of_another_spec_is_not_taken_over(index):
+    other = parse_spec(SPEC.replace("dimension: 2", "dimension: 3"))
+    with pytest.raises(SpecError, match="'t-accepts' was made with other vectors .* --recreate"):
+        Index(other, index.engine).create()
+
+
+def test_an_index_with_a_field_of_another_type_is_not_taken_over(index):
+    other = parse_spec(SPEC.replace("price: float", "price: keyword"))
+    with pytest.raises(SpecError, match="'price' is double, not keyword"):
+        Index(other, index.engine).create()
+
+
+def test_an_index_of_someone_else_is_not_taken_over(engine):
+    engine.delete_index("t-foreign")
+    engine.create_index("t-foreign", {})
+    try:
+        with pytest.raises(SpecError, match="was not made by Kokeshi"):
+            Index(parse_spec("index: t-foreign"), engine).create()
+    finally:
+        engine.delete_index("t-foreign")
+
+
+def test_the_example_is_accepted(engine, pytestconfig):
+    folder = pytestconfig.rootpath / "mappings" / engine.capabilities.dialect
+    body = orjson.loads((folder / "example.json").read_bytes())
+    engine.delete_index("t-example")
+    try:
+        engine.create_index("t-example", body)
+        spec = load_spec(folder / "example.yaml").model_copy(update={"index": "t-example"})
+        assert Index(spec, engine).create() is False
+    finally:
+        engine.delete_index("t-example")

@@ -1,0 +1,341 @@
+"""Batches, sending and the whole pipeline, on an engine whose answers are scripted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import orjson
+import pytest
+
+from kokeshi.encoders import Record, load_encoder
+from kokeshi.engines import BulkItem
+from kokeshi.errors import EngineError, InputError
+from kokeshi.ingest import BadLine, ingest_records
+from kokeshi.ingest.batches import TRIES, Action, batch_by_bytes, send_batch
+from kokeshi.ingest.failures import FailureLog
+from kokeshi.schema import parse_spec
+
+Answer = Callable[[str], int] | int | EngineError
+
+
+class ScriptedEngine:
+    """An engine that answers its bulk requests one after another as told, and then takes everything.
+
+    An answer is an error to raise, a status for every document, or a map from id to status.
+    """
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
+        self.requests: list[list[str]] = []
+        self.stored: dict[str, dict] = {}
+
+    def bulk(self, index: str, body: bytes) -> list[BulkItem]:
+        lines = body.splitlines()
+        ids = [orjson.loads(line)["index"]["_id"] for line in lines[::2]]
+        self.requests.append(ids)
+        answer = self.answers.pop(0) if self.answers else 200
+        if isinstance(answer, EngineError):
+            raise answer
+        items = []
+        for id_, document in zip(ids, lines[1::2], strict=True):
+            status = answer if isinstance(answer, int) else answer(id_)
+            items.append(BulkItem(id_, status, None if status < 300 else f"status {status}"))
+            if status < 300:
+                self.stored[id_] = orjson.loads(document)
+        return items
+
+
+class Sleeper:
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def __call__(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+def refused(status: int | None) -> EngineError:
+    return EngineError(f"refused with {status}", status=status)
+
+
+def action(id_: str, size: int = 0) -> Action:
+    body = b'{"index":{"_id":"%s"}}\n{"t":"%s"}\n' % (id_.encode(), b"x" * size)
+    return Action(id_, 1, body, {})
+
+
+def actions(ids: str) -> list[Action]:
+    return [action(id_) for id_ in ids]
+
+
+@pytest.fixture
+def sleep() -> Sleeper:
+    return Sleeper()
+
+
+class TestBatches:
+    def test_bodies_stay_within_the_limit(self):
+        made = [action(str(i), i) for i in range(200)]
+        batches = list(batch_by_bytes(made, 1_000))
+        assert all(sum(len(a.body) for a in batch) <= 1_000 for batch in batches)
+        assert len(batches) < 100
+
+    def test_the_order_is_kept(self):
+        made = [action(str(i), i) for i in range(200)]
+        assert [a for batch in batch_by_bytes(made, 1_000) for a in batch] == made
+
+    def test_a_document_above_the_limit_goes_alone(self):
+        made = [action("a"), action("b", 5_000), action("c")]
+        assert list(batch_by_bytes(made, 1_000)) == [[made[0]], [made[1]], [made[2]]]
+
+    def test_a_limit_that_is_just_reached_is_kept(self):
+        made = actions("abcd")
+        assert list(batch_by_bytes(made, 2 * len(made[0].body))) == [made[:2], made[2:]]
+
+    def test_nothing_makes_no_batch(self):
+        assert list(batch_by_bytes([], 1_000)) == []
+
+
+class TestSending:
+    def test_what_is_taken_is_sent_once(self, sleep):
+        engine = ScriptedEngine()
+        outcomes = send_batch(engine, "a", actions("abc"), sleep=sleep)
+        assert [(o.action.id, o.reason) for o in outcomes] == [
+            ("a", None),
+            ("b", None),
+            ("c", None),
+        ]
+        assert (engine.requests, sleep.waits) == ([["a", "b", "c"]], [])
+
+    @pytest.mark.parametrize("status", [429, 500, 503])
+    def test_only_what_was_busy_is_sent_again(self, sleep, status):
+        engine = ScriptedEngine(lambda id_: status if id_ in "bc" else 200, {"c": status}.get)
+        engine.answers[1] = lambda id_: status if id_ == "c" else 200
+        outcomes = send_batch(engine, "a", actions("abcd"), sleep=sleep)
+        assert engine.requests == [["a", "b", "c", "d"], ["b", "c"], ["c"]]
+        assert {o.action.id: o.reason for o in outcomes} == dict.fromkeys("abcd")
+        assert sleep.waits == [0.5, 1.0]
+
+    @pytest.mark.parametrize("status", [400, 403, 404, 409])
+    def test_what_can_never_succeed_is_not_sent_again(self, sleep, status):
+        engine = ScriptedEngine(lambda id_: status if id_ == "b" else 200)
+        outcomes = send_batch(engine, "a", actions("abc"), sleep=sleep)
+        reasons = {o.action.id: o.reason for o in outcomes}
+        assert reasons == {"a": None, "b": f"status {status}", "c": None}
+        assert len(engine.requests) == 1
+
+    def test_a_document_that_stays_refused_fails_after_the_last_try(self, sleep):
+        engine = ScriptedEngine(*[429] * TRIES)
+        outcomes = send_batch(engine, "a", actions("ab"), sleep=sleep)
+        assert [o.reason for o in outcomes] == ["status 429"] * 2
+        assert len(engine.requests) == TRIES
+        assert sleep.waits == [0.5, 1, 2, 4, 8]
+
+    @pytest.mark.parametrize("status", [429, 502, 503])
+    def test_a_busy_engine_is_asked_again(self, sleep, status):
+        engine = ScriptedEngine(refused(status), refused(status))
+        outcomes = send_batch(engine, "a", actions("ab"), sleep=sleep)
+        assert [o.reason for o in outcomes] == [None, None]
+        assert sleep.waits == [0.5, 1]
+
+    def test_an_engine_that_stays_busy_is_an_error(self, sleep):
+        with pytest.raises(EngineError, match="refused with 503"):
+            send_batch(ScriptedEngine(*[refused(503)] * TRIES), "a", actions("ab"), sleep=sleep)
+
+    @pytest.mark.parametrize("status", [None, 400, 403])
+    def test_an_engine_that_refuses_is_an_error_at_once(self, sleep, status):
+        engine = ScriptedEngine(refused(status))
+        with pytest.raises(EngineError, match=f"refused with {status}"):
+            send_batch(engine, "a", actions("ab"), sleep=sleep)
+        assert (len(engine.requests), sleep.waits) == (1, [])
+
+    def test_a_body_that_is_too_large_is_halved_in_order(self, sleep):
+        engine = ScriptedEngine(refused(413), refused(413))
+        outcomes = send_batch(engine, "a", actions("abcde"), sleep=sleep)
+        requests = ["".join(ids) for ids in engine.requests]
+        assert requests == ["abcde", "ab", "a", "b", "cde"]
+        assert "".join(o.action.id for o in outcomes) == "abcde"
+
+    def test_a_single_document_that_is_too_large_fails_alone(self, sleep):
+        engine = ScriptedEngine(refused(413), refused(413))
+        outcomes = send_batch(engine, "a", actions("ab"), sleep=sleep)
+        assert [(o.action.id, o.reason) for o in outcomes] == [
+            ("a", "refused with 413"),
+            ("b", None),
+        ]
+
+    def test_halving_keeps_what_was_taken_before(self, sleep):
+        engine = ScriptedEngine(lambda id_: 200 if id_ == "a" else 429, refused(413))
+        outcomes = send_batch(engine, "a", actions("abc"), sleep=sleep)
+        assert sorted(o.action.id for o in outcomes) == ["a", "b", "c"]
+        assert "".join("".join(ids) for ids in engine.requests[2:]) == "bc"
+
+
+SPEC = parse_spec("""
+index: a
+text: [title]
+metadata: {price: float}
+vectors:
+  embedding:
+    encoder: {name: precomputed, column: v}
+    dimension: 2
+    prefixes: [1]
+    space: dot
+""")
+WORDS = parse_spec("""
+index: a
+text: [title]
+vectors: {embedding: {encoder: letters, source: "{title}", dimension: 2, prefixes: [1]}}
+""")
+
+
+class Letters:
+    """Two numbers for a text, and never an empty batch: some models fail on one."""
+
+    name = "letters"
+    dim = 2
+
+    def encode(self, batch):
+        assert batch
+        return np.array([[len(text), 1] for text in batch], np.float32)
+
+
+@pytest.fixture
+def failures(tmp_path) -> Iterator[FailureLog]:
+    with FailureLog(tmp_path / "f.jsonl") as log:
+        yield log
+
+
+@pytest.fixture
+def ingest(failures):
+    def ingest_(engine, documents, spec=SPEC, **options):
+        if spec is WORDS:
+            encoders = {"embedding": Letters()}
+        else:
+            encoders = {name: load_encoder(vector) for name, vector in spec.vectors.items()}
+        report = ingest_records(engine, spec, encoders, documents, failures, **options)
+        assert report.read == report.indexed + report.failed
+        return report
+
+    return ingest_
+
+
+def record(row: int, **fields) -> Record:
+    return Record(row, row + 1, {"id": str(row), "v": [1, 2], **fields})
+
+
+def reasons(failures: FailureLog) -> list[tuple[int, str]]:
+    failures._file.flush()
+    lines = [orjson.loads(line) for line in failures.path.read_bytes().splitlines()]
+    return [(line["line"], line["reason"]) for line in lines]
+
+
+class TestPipeline:
+    def test_documents_are_stored_with_their_vectors(self, ingest):
+        engine = ScriptedEngine()
+        ingest(engine, [record(0, title="shoe", price="9.5")])
+        document = {
+            "id": "0",
+            "title": "shoe",
+            "price": 9.5,
+            "embedding": [1, 2],
+            "embedding_1": [1],
+        }
+        assert engine.stored == {"0": document}
+
+    def test_everything_is_counted(self, ingest):
+        documents = [
+            record(0),
+            BadLine(2, "not JSON", "{"),
+            record(2, id=None),
+            record(3, price="cheap"),
+            record(4, v=[1]),
+            record(5),
+        ]
+        report = ingest(ScriptedEngine(lambda id_: 400 if id_ == "5" else 200), documents)
+        assert (report.read, report.indexed, report.failed) == (6, 1, 5)
+        assert report.first_failure == "line 2: not JSON"
+
+    def test_each_failure_is_kept_with_line_and_reason(self, ingest, failures):
+        documents = [
+            BadLine(1, "not JSON", "{"),
+            record(1, v=None),
+            record(2),
+            record(3, price="x"),
+        ]
+        report = ingest(ScriptedEngine(400), documents)
+        assert report.failures_file == str(failures.path)
+        assert sorted(reasons(failures)) == [
+            (1, "not JSON"),
+            (2, "vector 'embedding' needs 2 numbers in column 'v', found None"),
+            (3, "status 400"),
+            (4, "field 'price' must be float, found 'x'"),
+        ]
+
+    def test_no_failures_name_no_file(self, ingest):
+        report = ingest(ScriptedEngine(), [record(0)])
+        assert (report.failures_file, report.first_failure) == (None, None)
+
+    @pytest.mark.parametrize("batch_bytes", [1, 300, 1_000_000])
+    def test_the_last_of_two_with_one_id_stays(self, ingest, batch_bytes):
+        engine = ScriptedEngine()
+        documents = [record(i, id=str(i % 3), price=i) for i in range(10)]
+        report = ingest(engine, documents, batch_bytes=batch_bytes)
+        assert {id_: d["price"] for id_, d in engine.stored.items()} == {"0": 9, "1": 7, "2": 8}
+        assert (report.indexed, report.duplicates) == (10, 7)
+
+    def test_a_document_without_text_is_stored_without_a_vector(self, ingest):
+        engine = ScriptedEngine()
+        documents = [record(0, title="shoe"), record(1, title=""), Record(2, 3, {"id": "2"})]
+        report = ingest(engine, documents, WORDS)
+        assert [id_ for id_, d in engine.stored.items() if "embedding" in d] == ["0"]
+        assert (report.indexed, report.without_vector) == (3, 2)
+
+    @pytest.mark.parametrize("field", ["embedding", "embedding_1"])
+    def test_a_vector_that_no_encoder_made_is_not_sent(self, ingest, field):
+        engine = ScriptedEngine()
+        ingest(engine, [record(0, title="", **{field: [float("nan"), 5]})], WORDS)
+        assert field not in engine.stored["0"]
+
+    def test_an_encoder_is_not_asked_for_nothing(self, ingest):
+        documents = [BadLine(1, "not JSON", "{"), Record(1, 2, {"title": "no id"})]
+        assert ingest(ScriptedEngine(), documents, WORDS).failed == 2
+
+    def test_a_spec_without_vectors_is_ingested(self, ingest):
+        engine = ScriptedEngine()
+        ingest(engine, [record(0, title="shoe")], parse_spec("index: a\ntext: [title]"))
+        assert engine.stored["0"]["title"] == "shoe"
+
+    def test_progress_ends_at_the_report(self, ingest):
+        seen = []
+        documents = [record(i) for i in range(50)]
+        report = ingest(ScriptedEngine(), documents, batch_bytes=300, on_progress=seen.append)
+        assert len(seen) > 5
+        assert (seen[-1].read, seen[-1].indexed) == (report.read, report.indexed)
+
+    def test_an_engine_that_goes_away_ends_it(self, ingest):
+        engine = ScriptedEngine(200, refused(None))
+        with pytest.raises(EngineError, match="refused with None"):
+            ingest(engine, (record(i) for i in range(100)), batch_bytes=300)
+        assert len(engine.requests) < 10
+
+    def test_a_source_that_breaks_ends_it(self, ingest):
+        def broken():
+            yield record(0)
+            raise InputError("in.jsonl.gz: the gzip file is damaged")
+
+        with pytest.raises(InputError, match="damaged"):
+            ingest(ScriptedEngine(), broken())
+
+    def test_a_long_source_is_read_only_a_little_ahead(self, ingest):
+        engine = ScriptedEngine()
+        ahead = 0
+
+        def endless():
+            nonlocal ahead
+            for row in range(20_000):
+                ahead = max(ahead, row - sum(map(len, engine.requests)))
+                yield record(row)
+
+        report = ingest(engine, endless(), batch_bytes=10_000)
+        assert report.indexed == 20_000
+        assert ahead < 2_000
