@@ -29,6 +29,7 @@ def build_index(spec: IndexSpec, capabilities: Capabilities) -> Json:
         replicas=spec.replicas,
         derived_source=capabilities.derived_source,
     )
+    settings["index"] |= spec.settings
     if spec.analysis:
         settings["index"]["analysis"] = spec.analysis
     # an unknown field stays in the document but gets no mapping: no surprise types, no explosion

@@ -13,7 +13,7 @@ from kokeshi_eval.rank_eval import (
     parse_response,
     send_rank_eval,
 )
-from kokeshi_eval.render import build_notes, build_table, build_warnings
+from kokeshi_eval.render import build_notes, build_table, build_warnings, print_comparison
 
 __all__ = [
     "Comparison",
@@ -37,6 +37,7 @@ __all__ = [
     "ndcg",
     "parse_judgments",
     "parse_response",
+    "print_comparison",
     "pseudo_grades",
     "score",
     "send_rank_eval",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import orjson
 
 from kokeshi.engines import Engine
+from kokeshi.engines.base import describe_cause
 from kokeshi.errors import CapabilityError, EngineError
 from kokeshi.types import Json
 
@@ -143,18 +144,11 @@ def _parse_ranking(query: str, detail: Json, index: str) -> Ranking:
 
 def _failures_message(failures: Mapping[str, Json], asked: int) -> str:
     shown = list(failures.items())[:_SHOWN_FAILURES]
-    reasons = "; ".join(f"'{query}': {_cause(failure['error'])}" for query, failure in shown)
+    reasons = "; ".join(
+        f"'{query}': {describe_cause(failure['error'])}" for query, failure in shown
+    )
     more = f"; and {len(failures) - len(shown)} more" if len(failures) > len(shown) else ""
     return f"_rank_eval failed for {len(failures)} of {asked} queries, so no mean holds: {reasons}{more}"
-
-
-def _cause(error: Json) -> str:
-    """Return `type: reason` of the innermost cause, which is the one that helps."""
-    for shard in error.get("failed_shards", [])[:1]:
-        return _cause(shard.get("reason", {}))
-    while isinstance(error.get("caused_by"), dict):
-        error = error["caused_by"]
-    return f"{error.get('type', 'error')}: {error.get('reason', 'no reason given')}"
 
 
 def _quoted(names: Sequence[str]) -> str:

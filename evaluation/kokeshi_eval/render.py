@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -13,24 +14,33 @@ EXTREMES = 10
 """Queries shown from either end where not all are asked for."""
 
 
+def print_comparison(comparison: Comparison, console: Console, *, every: bool = False) -> None:
+    """Print the table, the sentences under it and the warnings."""
+    console.print(build_table(comparison, every=every))
+    console.print()
+    for note in build_notes(comparison):
+        console.print(note, markup=False)
+    for warning in build_warnings(comparison):
+        console.print(f"Warning: {warning}", style="yellow", markup=False)
+
+
 def build_table(comparison: Comparison, *, every: bool = False) -> Table:
     """Return a table of queries, the most helped first, ending with the mean.
 
     every: all queries, also those without a positive grade; otherwise the ten most helped and the
     ten most harmed. A star marks an nDCG of the engine that has another denominator.
     """
-    k, impact_k = comparison.k, comparison.impact_k
-    table = Table(box=None, pad_edge=False)
-    table.add_column("query", overflow="ellipsis", no_wrap=True, ratio=1, min_width=10)
-    for name in (
-        f"nDCG@{k}",
-        "change",
-        "_rank_eval",
-        f"Judged@{k}",
-        f"impact@{impact_k}",
-        "hits",
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    table.add_column("query", overflow="fold", min_width=8)
+    for name, width in (
+        (f"nDCG@{comparison.k}", 13),
+        ("change", 6),
+        ("_rank_eval", 13),
+        (f"Judged@{comparison.k}", 11),
+        (f"impact@{comparison.impact_k}", 9),
+        ("hits", 10),
     ):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
     for rows in _sections(comparison, every=every):
         for row in rows:
             table.add_row(*_cells(row))
@@ -95,7 +105,7 @@ def _cells(row: QueryRow) -> list[str]:
 def _mean_cells(summary: Summary) -> list[str]:
     before, after = summary.before, summary.after
     return [
-        f"mean of {summary.queries}",
+        "mean",
         f"{_figure(before.ndcg)} → {_figure(after.ndcg)}",
         "-" if summary.delta is None else f"{summary.delta:+.3f}",
         f"{_figure(before.engine_ndcg)} → {_figure(after.engine_ndcg)}",
@@ -137,8 +147,8 @@ def _impact(comparison: Comparison, summary: Summary) -> str:
         f"Impact: {summary.change:.4f} = 1 - nDCG@{k} with {baseline}'s own top {k} as the truth "
         f"(_rank_eval: nDCG {_figure(summary.engine_pseudo_ndcg, 4)}), mean of "
         f"{_queries(summary.compared)}: 0 where that top kept its place, 1 where none of it is left; "
-        f"it says how much moves, not whether for the better. {_figure(summary.kept)} of {comparison.candidate}'s "
-        f"top {k} were {baseline}'s too; the top {k} is identical "
+        f"it says how much moves, not whether for the better. {_figure(summary.kept)} of "
+        f"{comparison.candidate}'s top {k} were {baseline}'s too; the top {k} is identical "
         f"for {_queries(summary.identical)}."
     )
 

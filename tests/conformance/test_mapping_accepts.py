@@ -106,7 +106,7 @@ def test_the_same_spec_finds_its_index_again(index):
 
 def test_an_index_of_another_spec_is_not_taken_over(index):
     other = parse_spec(SPEC.replace("dimension: 2", "dimension: 3"))
-    with pytest.raises(SpecError, match="'t-accepts' was made with other vectors .* --recreate"):
+    with pytest.raises(SpecError, match=r"'t-accepts' was made with other vectors .* --recreate"):
         Index(other, index.engine).create()
 
 

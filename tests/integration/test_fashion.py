@@ -34,7 +34,7 @@ class Catalogue:
     vectors: np.ndarray  # (N, 256) float64, of length 1
     index: Index
 
-    def columns(self, wanted: Filter) -> dict[str, list]:
+    def columns(self) -> dict[str, list]:
         return {
             name: [document.get(name) for document in self.documents]
             for name in ("price", "gender", "category", "colour", "brand")
@@ -42,7 +42,7 @@ class Catalogue:
 
     def passing(self, wanted: Filter) -> np.ndarray:
         checked = check_filter(wanted, filter_types(self.index.spec))
-        return matches(checked, self.columns(wanted), len(self.documents))
+        return matches(checked, self.columns(), len(self.documents))
 
     def scores(self, text: str) -> np.ndarray:
         query = unit(self.index.encoders["embedding"].encode([text]).astype(np.float64))[0]
@@ -70,17 +70,19 @@ def catalogue(engine, data_folder: Path, tmp_path_factory) -> Iterator[Catalogue
 
 def random_filter(documents: list[dict], rng: np.random.Generator) -> Filter:
     """A filter over one to three of price, gender, category and colour, with values that occur."""
-    some = documents[rng.integers(len(documents))]
-    low, high = sorted(float(documents[row]["price"]) for row in rng.integers(len(documents), size=2))
+    some, other = (documents[row] for row in rng.integers(len(documents), size=2))
+    low, high = sorted(
+        float(documents[row]["price"]) for row in rng.integers(len(documents), size=2)
+    )
     choices = [
         F.price < high,
         F.price.between(low, high),
-        F.gender == some["gender"],
-        F.gender != some["gender"],
-        F.category.in_([some["category"], documents[rng.integers(len(documents))]["category"]]),
-        F.colour == some["colour"],
-        ~(F.colour == some["colour"]) & (F.price >= low),
-        (F.colour == some["colour"]) | (F.category == some["category"]),
+        F.gender == some.get("gender", "women"),
+        F.gender != some.get("gender", "women"),
+        F.category.in_([some.get("category", "shoes"), other.get("category", "clothing")]),
+        F.colour == some.get("colour", "black"),
+        ~(F.colour == some.get("colour", "black")) & (F.price >= low),
+        (F.colour == some.get("colour", "black")) | (F.category == some.get("category", "shoes")),
     ]
     picked = rng.choice(len(choices), size=rng.integers(1, 4), replace=False)
     wanted = choices[picked[0]]
@@ -93,7 +95,9 @@ def random_filter(documents: list[dict], rng: np.random.Generator) -> Filter:
 def pairs(catalogue: Catalogue) -> list[tuple[str, Filter]]:
     """Queries of one to four words of the catalogue, each with a filter that leaves something."""
     rng = np.random.default_rng(3)
-    words = sorted({w for d in catalogue.documents for w in f"{d['title']} {d['colour']}".split()})
+    words = sorted(
+        {w for d in catalogue.documents for w in f"{d['title']} {d.get('colour', '')}".split()}
+    )
     found = []
     while len(found) < PAIRS:
         text = " ".join(rng.choice(words, size=rng.integers(1, 5)))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -20,6 +20,7 @@ EACH_SPACE = pytest.mark.parametrize("space", SPACES)
 
 
 @EACH_SPACE
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_score_maps_back_to_its_similarity(space, data):
     similarity = np.array(data.draw(st.lists(SIMILARITIES[space], min_size=1)))
@@ -28,6 +29,7 @@ def test_a_score_maps_back_to_its_similarity(space, data):
 
 
 @EACH_SPACE
+@settings(deadline=None)
 @given(data=st.data())
 def test_the_nearer_has_the_higher_score(space, data):
     similarity = np.sort(data.draw(st.lists(SIMILARITIES[space], min_size=2)))
@@ -35,12 +37,14 @@ def test_the_nearer_has_the_higher_score(space, data):
 
 
 @EACH_SPACE
+@settings(deadline=None)
 @given(data=st.data())
 def test_no_score_is_negative(space, data):
     similarity = np.array(data.draw(st.lists(SIMILARITIES[space], min_size=1)))
     assert (SPACES[space].to_score(similarity) >= 0).all()
 
 
+@settings(deadline=None)
 @given(vectors=BATCHES, data=st.data())
 def test_prefixes_equal_those_normalised_one_by_one(vectors, data):
     every = range(1, vectors.shape[1] + 1)
@@ -54,6 +58,7 @@ def test_prefixes_equal_those_normalised_one_by_one(vectors, data):
         assert found[d].dtype == np.float32
 
 
+@settings(deadline=None)
 @given(vectors=BATCHES, data=st.data())
 def test_the_prefix_of_a_prefix_is_the_prefix(vectors, data):
     longer = data.draw(st.integers(1, vectors.shape[1]))
@@ -64,6 +69,7 @@ def test_the_prefix_of_a_prefix_is_the_prefix(vectors, data):
     np.testing.assert_allclose(nested, prefix(vectors, shorter, space="cosine"), atol=1e-6)
 
 
+@settings(deadline=None)
 @given(vectors=BATCHES)
 def test_unit_vectors_have_length_one_or_are_zero(vectors):
     lengths = np.linalg.norm(normalise(vectors).astype(np.float64), axis=1)

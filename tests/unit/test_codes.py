@@ -59,7 +59,7 @@ def test_a_zero_prefix_is_one_where_lengths_count(space):
 
 def test_a_zero_prefix_has_no_direction():
     with pytest.raises(
-        EncoderError, match="vector 2 of the batch has only zeros in its first 2 .*dot"
+        EncoderError, match=r"vector 2 of the batch has only zeros in its first 2 .*dot"
     ):
         prefix(VECTORS, 2, space="cosine")
 

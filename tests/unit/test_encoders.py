@@ -75,7 +75,7 @@ class TestWordLlama:
 
     def test_an_unknown_option_is_refused(self):
         encoder = {"name": "wordllama", "size": "big"}
-        with pytest.raises(EncoderError, match="options {'size': 'big'}: .*unexpected keyword"):
+        with pytest.raises(EncoderError, match=r"options {'size': 'big'}: .*unexpected keyword"):
             load_encoder(VectorSpec(encoder=encoder, source="{t}", dimension=256))
 
     def test_the_logging_of_the_application_is_left_alone(self):
@@ -190,7 +190,7 @@ class TestFile:
     @pytest.mark.parametrize("rows", [[[1.0, 2.0, 3.0]], [1.0, 2.0], [[[1.0, 2.0]]]])
     def test_rows_have_the_dimension(self, file, rows):
         with pytest.raises(
-            InputError, match="rows.npy: rows of 2 numbers are expected, its shape is"
+            InputError, match=r"rows.npy: rows of 2 numbers are expected, its shape is"
         ):
             load_encoder(precomputed(file=file(rows)))
 
@@ -211,7 +211,7 @@ class TestFile:
             load_encoder(precomputed(file=str(tmp_path / "rows.npz")))
 
     def test_a_missing_file_is_named(self, tmp_path):
-        with pytest.raises(InputError, match="absent.npy: no such file"):
+        with pytest.raises(InputError, match=r"absent.npy: no such file"):
             load_encoder(precomputed(file=str(tmp_path / "absent.npy")))
 
 
@@ -281,7 +281,7 @@ class Letters:
 
     def test_its_dimension_must_be_that_of_the_spec(self):
         with pytest.raises(
-            EncoderError, match="letters makes 3 dimensions, .*; write dimension: 3"
+            EncoderError, match=r"letters makes 3 dimensions, .*; write dimension: 3"
         ):
             load_encoder(self.spec(case="wrong"))
 

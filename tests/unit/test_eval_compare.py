@@ -11,7 +11,14 @@ from kokeshi import Index
 from kokeshi.engines import Capabilities
 from kokeshi.errors import InputError, SpecError
 from kokeshi.schema import Match, SearchPlan, parse_spec
-from kokeshi_eval import build_notes, build_table, build_warnings, compare, parse_judgments
+from kokeshi_eval import (
+    build_notes,
+    build_table,
+    build_warnings,
+    compare,
+    parse_judgments,
+    print_comparison,
+)
 
 SPEC = parse_spec("index: shop\ntext: {title: , brand: }\n")
 TITLE, BRAND = (SearchPlan(match=Match(fields=(name,))) for name in ("title", "brand"))
@@ -36,7 +43,7 @@ class TableEngine:
     def get_mapping(self, index):
         return {f"{index}-1": {}}
 
-    def rank_eval(self, index, body):  # noqa: ARG002
+    def rank_eval(self, index, body):
         k = body["metric"]["dcg"]["k"]
         details = {request["id"]: self._answer(request, k) for request in body["requests"]}
         return {"details": details, "failures": {}}
@@ -130,7 +137,7 @@ def test_judgments_without_any_positive_have_no_mean():
     comparison = compare(Index(SPEC, TableEngine()), judgments, TITLE, BRAND)
     assert comparison.summary().before.ndcg is None
     assert "Improvement: unknown, since no query has a positive grade." in build_notes(comparison)
-    assert "mean of 0" in printed(comparison)
+    assert printed(comparison).splitlines()[-1].split()[:4] == ["mean", "-", "→", "-"]
 
 
 def test_a_baseline_that_returns_nothing_has_no_impact():
@@ -162,6 +169,24 @@ def test_the_table_is_sorted_by_change_and_stars_the_ideal():
     shoe = " ".join(lines[3])
     assert "1.000* → 0.264" in shoe
     assert "sock" in printed(run(), every=True)
+
+
+def test_eighty_columns_wrap_queries_and_cut_no_figure():
+    judgments = parse_judgments("query,doc_id,grade\n" + "a very long query " * 5 + ",a,3\n")
+    hits = {field: dict.fromkeys(judgments.queries, "a") for field in ("title", "brand")}
+    comparison = compare(Index(SPEC, TableEngine(hits)), judgments, TITLE, BRAND)
+    text = printed(comparison, width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    figures = " ".join(text.splitlines()[1].split())
+    assert figures.endswith("1.000 → 1.000 +0.000 1.000 → 1.000 1.00 → 1.00 0.000 1 → 1")
+
+
+def test_everything_is_printed_at_once():
+    console = Console(file=io.StringIO(), width=200)
+    wrong = compare(Index(SPEC, TableEngine(error=0.01)), JUDGMENTS, TITLE, BRAND)
+    print_comparison(wrong, console)
+    text = console.file.getvalue()
+    assert text.index("\nmean ") < text.index("Improvement: ") < text.index("Warning: _rank_eval")
 
 
 def test_a_long_table_shows_both_ends():

@@ -30,7 +30,7 @@ class ScriptedEngine:
         self.requests: list[list[str]] = []
         self.stored: dict[str, dict] = {}
 
-    def bulk(self, index: str, body: bytes) -> list[BulkItem]:
+    def bulk(self, _index: str, body: bytes) -> list[BulkItem]:
         lines = body.splitlines()
         ids = [orjson.loads(line)["index"]["_id"] for line in lines[::2]]
         self.requests.append(ids)
@@ -108,8 +108,10 @@ class TestSending:
 
     @pytest.mark.parametrize("status", [429, 500, 503])
     def test_only_what_was_busy_is_sent_again(self, sleep, status):
-        engine = ScriptedEngine(lambda id_: status if id_ in "bc" else 200, {"c": status}.get)
-        engine.answers[1] = lambda id_: status if id_ == "c" else 200
+        engine = ScriptedEngine(
+            lambda id_: status if id_ in "bc" else 200,
+            lambda id_: status if id_ == "c" else 200,
+        )
         outcomes = send_batch(engine, "a", actions("abcd"), sleep=sleep)
         assert engine.requests == [["a", "b", "c", "d"], ["b", "c"], ["c"]]
         assert {o.action.id: o.reason for o in outcomes} == dict.fromkeys("abcd")

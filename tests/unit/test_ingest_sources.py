@@ -216,7 +216,7 @@ def test_damaged_gzip_is_refused(read, name, damage):
 
 
 def test_a_table_that_is_not_utf8_is_refused(read):
-    with pytest.raises(InputError, match="in.csv: not UTF-8"):
+    with pytest.raises(InputError, match=r"in.csv: not UTF-8"):
         read("id,t\n1,é\n".encode("latin-1"), "in.csv")
 
 

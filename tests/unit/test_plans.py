@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kokeshi import F
@@ -112,7 +112,7 @@ def test_a_plan_is_read_from_a_file(tmp_path, name, text):
 
 
 def test_a_plan_file_that_is_missing_says_so(tmp_path):
-    with pytest.raises(SpecError, match="absent.yaml: no such file; give the name of a plan"):
+    with pytest.raises(SpecError, match=r"absent.yaml: no such file; give the name of a plan"):
         find_plan(SPEC, str(tmp_path / "absent.yaml"))
 
 
@@ -237,6 +237,7 @@ def test_a_weight_of_one_needs_no_boost():
     assert b"boost" not in orjson.dumps(body(plan))
 
 
+@settings(deadline=None)
 @given(text=st.text(min_size=1), brand=st.text(min_size=1), saturation=st.floats(0.1, 1e6))
 def test_nothing_of_a_user_is_part_of_a_script(text, brand, saturation):
     plan = SearchPlan(
@@ -250,6 +251,7 @@ def test_nothing_of_a_user_is_part_of_a_script(text, brand, saturation):
     assert len(plain) == 2
 
 
+@settings(deadline=None)
 @given(text=st.text(min_size=1))
 def test_a_text_reaches_the_engine_unchanged(text):
     assert body("bm25", query(text=text))["query"]["multi_match"]["query"] == text

@@ -183,7 +183,7 @@ def test_an_error_names_path_value_and_what_is_accepted(yaml, message):
     "name", ["Fashion", "_a", "-a", ".a", "a b", "a/b", "a,b", "a*", "", "ä", "a" * 201, "5#"]
 )
 def test_an_index_name_is_one_that_engines_take(name):
-    with pytest.raises(SpecError, match="index: .*lower-case letters, digits"):
+    with pytest.raises(SpecError, match=r"index: .*lower-case letters, digits"):
         parse_spec(f"index: '{name}'")
 
 
@@ -237,13 +237,13 @@ def test_a_spec_is_read_from_a_file(tmp_path):
 
 
 def test_a_missing_file_says_how_to_write_one(tmp_path):
-    with pytest.raises(SpecError, match="absent.yaml: no such file; write one with: kokeshi init"):
+    with pytest.raises(SpecError, match=r"absent.yaml: no such file; write one with: kokeshi init"):
         load_spec(tmp_path / "absent.yaml")
 
 
 def test_a_file_that_is_no_text_cannot_be_read(tmp_path):
     (tmp_path / "k.yaml").write_bytes(b"index: \xff\xfe")
-    with pytest.raises(SpecError, match="k.yaml: cannot be read: .*utf-8"):
+    with pytest.raises(SpecError, match=r"k.yaml: cannot be read: .*utf-8"):
         load_spec(tmp_path / "k.yaml")
 
 
@@ -260,7 +260,7 @@ def test_a_plan_is_read_from_yaml_and_json(tmp_path, text):
 
 def test_a_plan_file_that_is_not_valid_names_itself(tmp_path):
     (tmp_path / "p.yaml").write_text("rescore: {dims: some}")
-    with pytest.raises(SpecError, match="p.yaml: rescore.dims: 'some' is not accepted"):
+    with pytest.raises(SpecError, match=r"p.yaml: rescore.dims: 'some' is not accepted"):
         load_plan(tmp_path / "p.yaml")
 
 

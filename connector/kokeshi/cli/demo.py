@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from kokeshi_eval.render import print_comparison
 
 from kokeshi.cli.common import (
     ApiKeyOption,
@@ -32,6 +31,7 @@ from kokeshi.ingest import Source
 from kokeshi.plans import DEFAULT_PLAN, find_plan
 from kokeshi.tune import Curve, measure_plans, sample_texts
 from kokeshi_eval import compare, load_judgments
+from kokeshi_eval.render import print_comparison
 
 RECALL_QUERIES = 200
 

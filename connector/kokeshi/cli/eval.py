@@ -21,7 +21,7 @@ from kokeshi.cli.common import (
     out,
     print_json,
 )
-from kokeshi_eval import build_notes, build_table, build_warnings, load_judgments
+from kokeshi_eval import build_warnings, load_judgments, print_comparison
 from kokeshi_eval import compare as compare_plans
 
 app = typer.Typer(
@@ -64,12 +64,9 @@ def compare(
     graded = load_judgments(judgments)
     with open_index(spec, url, user, password, api_key, ca_file) as index:
         comparison = compare_plans(index, graded, baseline, candidate, k=k, impact_k=impact_k)
-    if json:
-        print_json(comparison.to_json())
-    else:
-        out.print(build_table(comparison, every=every))
-        out.print()
-        for note in build_notes(comparison):
-            out.print(note, markup=False)
+    if not json:
+        print_comparison(comparison, out, every=every)
+        return
+    print_json(comparison.to_json())
     for warning in build_warnings(comparison):
         err.print(f"Warning: {warning}", style="yellow", markup=False)

@@ -52,7 +52,7 @@ def curve(
     ] = None,
     target: Annotated[
         float, typer.Option("--target", min=0, max=1, help="Recall to keep.")
-    ] = 0.995,
+    ] = 0.999,
     size: Annotated[int, typer.Option("--size", "-n", min=1, help="Hits to compare.")] = 10,
     seed: Annotated[int, typer.Option("--seed", help="Of the sample.")] = 1,
     spec: SpecOption = DEFAULT_SPEC,
@@ -67,7 +67,7 @@ def curve(
 
     The suggestion is made on texts of the catalogue; --queries are only reported, so that it is not
     fitted to them. Texts of the catalogue find their like more easily than what people type: the
-    default target leaves room to keep 0.99 there.
+    default target leaves room for those.
     """
     reported = read_queries(queries) if queries else []
     with open_index(spec, url, user, password, api_key, ca_file) as index:

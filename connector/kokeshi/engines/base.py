@@ -145,3 +145,12 @@ class Connection:
             api_key=api_key or os.environ.get("KOKESHI_API_KEY"),
             ca_file=ca_file or os.environ.get("KOKESHI_CA_FILE"),
         )
+
+
+def describe_cause(error: Json) -> str:
+    """Return `type: reason` of the innermost cause, which is the one that helps."""
+    for shard in error.get("failed_shards", [])[:1]:
+        return describe_cause(shard.get("reason", {}))
+    while isinstance(error.get("caused_by"), dict):
+        error = error["caused_by"]
+    return f"{error.get('type', 'error')}: {error.get('reason', 'no reason given')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,7 +15,7 @@ from opensearchpy import OpenSearch
 from opensearchpy import exceptions as client_errors
 from opensearchpy.serializer import JSONSerializer
 
-from kokeshi.engines.base import BulkItem, Capabilities, Connection
+from kokeshi.engines.base import BulkItem, Capabilities, Connection, describe_cause
 from kokeshi.errors import CapabilityError, EngineError
 from kokeshi.types import Json
 
@@ -120,7 +121,9 @@ class OpenSearchEngine:
         """Send one search; raises EngineError also where only some shards answered."""
         response = self._send("POST", f"/{quote(index)}/_search", body)
         if failures := response["_shards"].get("failures"):
-            raise EngineError(f"search of '{index}': {_cause(failures[0].get('reason', {}))}")
+            raise EngineError(
+                f"search of '{index}': {describe_cause(failures[0].get('reason', {}))}"
+            )
         return response
 
     def rank_eval(self, index: str, body: Json) -> Json:
@@ -155,7 +158,9 @@ def _client_options(connection: Connection) -> Json:
     if connection.url.startswith("https"):
         options |= {"use_ssl": True, "verify_certs": True, "ca_certs": connection.ca_file}
     if connection.user:
-        options["http_auth"] = (connection.user, connection.password or "")
+        # as UTF-8, in which engines read it; the client would send Latin-1
+        pair = f"{connection.user}:{connection.password or ''}".encode()
+        options["headers"] = {"authorization": f"Basic {b64encode(pair).decode()}"}
     elif connection.api_key:
         options["headers"] = {"authorization": f"ApiKey {connection.api_key}"}
     return options
@@ -164,7 +169,7 @@ def _client_options(connection: Connection) -> Json:
 def _parse_item(item: Json) -> BulkItem:
     (result,) = item.values()
     error = result.get("error")
-    return BulkItem(result["_id"], result["status"], _cause(error) if error else None)
+    return BulkItem(result["_id"], result["status"], describe_cause(error) if error else None)
 
 
 @contextmanager
@@ -222,14 +227,5 @@ def _reason(error: Exception) -> str:
         return str(error)
     info = error.info
     if isinstance(info, dict) and isinstance(info.get("error"), dict):
-        return _cause(info["error"])
+        return describe_cause(info["error"])
     return f"status {error.status_code}: {str(info)[:300]}"
-
-
-def _cause(error: Json) -> str:
-    """Return `type: reason` of the innermost cause, which is the one that helps."""
-    for shard in error.get("failed_shards", [])[:1]:
-        return _cause(shard.get("reason", {}))
-    while isinstance(error.get("caused_by"), dict):
-        error = error["caused_by"]
-    return f"{error.get('type', 'error')}: {error.get('reason', 'no reason given')}"

@@ -33,11 +33,14 @@ def document_id(record: Record, spec: IndexSpec) -> str:
 def typed_fields(record: Record, spec: IndexSpec) -> dict[str, Any]:
     """Return the record's fields with texts such as "12.5" turned into their metadata's type.
 
-    Raises InputError, naming field and value, where a value is not of its type.
+    An empty text is a missing value, unless the type is keyword. Raises InputError, naming field
+    and value, where a value is not of its type.
     """
     fields = dict(record.fields)
     for name, kind in spec.metadata.items():
-        if fields.get(name) is not None and kind in _CONVERTERS:
+        if kind != "keyword" and fields.get(name) == "":
+            del fields[name]
+        elif fields.get(name) is not None and kind in _CONVERTERS:
             fields[name] = _convert(name, kind, fields[name])
     return fields
 

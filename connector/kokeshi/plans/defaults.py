@@ -8,8 +8,8 @@ from kokeshi.errors import SpecError
 from kokeshi.schema import Fuse, IndexSpec, Match, Rescore, SearchPlan, Shortlist, load_plan
 
 DEFAULT_PLAN = "two-stage"
-DEFAULT_K = 200
-"""Shortlist length; see docs/tuning.md for the measured curve that it comes from."""
+DEFAULT_K = 400
+"""Shortlist length; docs/tuning.md has the measured curves that it comes from."""
 
 
 def default_plans(spec: IndexSpec) -> dict[str, SearchPlan]:

@@ -93,7 +93,11 @@ class VectorSpec(Model):
 
 
 class IndexSpec(Model):
-    """Everything that `kokeshi.yaml` says."""
+    """Everything that `kokeshi.yaml` says.
+
+    analysis: custom analyzers, as the engine takes them. settings: other index settings, such as
+    `max_ngram_diff` or `refresh_interval`, without the leading `index.`.
+    """
 
     index: str
     id: str = "id"
@@ -101,6 +105,7 @@ class IndexSpec(Model):
     metadata: dict[str, FieldType] = Field(default={})
     vectors: dict[str, VectorSpec] = Field(default={})
     analysis: dict[str, Any] = Field(default={})
+    settings: dict[str, Any] = Field(default={})
     shards: Annotated[int, Field(ge=1, le=1024)] = 1
     replicas: Annotated[int, Field(ge=0, le=100)] = 0
     plans: dict[str, SearchPlan] = Field(default={})
