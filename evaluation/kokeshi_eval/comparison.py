@@ -18,7 +18,7 @@ class Impact:
     """How much of the baseline's own top a candidate keeps; says nothing of which is better.
 
     pseudo_ndcg: nDCG@impact_k of the candidate with the baseline's top as the truth; 1 where all of
-    it kept its place. engine_pseudo_ndcg: by `_rank_eval`. kept: the share of the candidate's top
+    it is left. engine_pseudo_ndcg: by `_rank_eval`. kept: the share of the candidate's top
     that was in the baseline's, None without hits. identical: the same documents in the same order.
     agrees: the engine's figure is the one computed from its hits.
     """
@@ -31,7 +31,7 @@ class Impact:
 
     @property
     def change(self) -> float:
-        """1 - pseudo nDCG: 0 where the baseline's top kept its place, 1 where none of it is left."""
+        """1 - pseudo nDCG: 0 where all of the baseline's top is left, 1 where none of it is."""
         return 1 - self.pseudo_ndcg
 
 

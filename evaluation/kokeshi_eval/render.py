@@ -146,8 +146,8 @@ def _impact(comparison: Comparison, summary: Summary) -> str:
     return (
         f"Impact: {summary.change:.4f} = 1 - nDCG@{k} with {baseline}'s own top {k} as the truth "
         f"(_rank_eval: nDCG {_figure(summary.engine_pseudo_ndcg, 4)}), mean of "
-        f"{_queries(summary.compared)}: 0 where that top kept its place, 1 where none of it is left; "
-        f"it says how much moves, not whether for the better. {_figure(summary.kept)} of "
+        f"{_queries(summary.compared)}: 0 where all of it is left, 1 where none is; "
+        f"it says how much changes, not whether for the better. {_figure(summary.kept)} of "
         f"{comparison.candidate}'s top {k} were {baseline}'s too; the top {k} is identical "
         f"for {_queries(summary.identical)}."
     )

@@ -93,11 +93,14 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         make_folder(tmp_path / "file")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
-    tmp_path.chmod(0o555)
-    with pytest.raises(EmbeddedError, match="Cannot write to"):
-        make_folder(tmp_path)
+def test_a_folder_that_is_read_only(public: Path, unprivileged: Unprivileged) -> None:
+    public.chmod(0o555)
+
+    def check() -> None:
+        with pytest.raises(EmbeddedError, match="Cannot write to"):
+            make_folder(public)
+
+    unprivileged(check)
 
 
 def test_a_full_disk_is_refused(tmp_path: Path) -> None:

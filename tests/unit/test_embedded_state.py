@@ -144,10 +144,12 @@ def test_a_stubborn_process_is_killed() -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may stop every process")
-def test_a_process_of_another_user() -> None:
-    with pytest.raises(EmbeddedError, match="started by another user"):
-        stop_process(1, process_identity(1) or "")
+def test_a_process_of_another_user(unprivileged: Unprivileged) -> None:
+    def check() -> None:
+        with pytest.raises(EmbeddedError, match="started by another user"):
+            stop_process(1, process_identity(1) or "")
+
+    unprivileged(check)
 
 
 def test_windows_is_refused_clearly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -96,20 +96,25 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch):
         one(["a"], 10)
 
 
-def test_pseudo_grades_halve_the_gain_as_the_rank_doubles():
-    grades = list(pseudo_grades([str(n) for n in range(1, 31)], 20).values())
-    assert grades == [5, 4, 4, 3, 3, 3, 3, *[2] * 8, *[1] * 5]
-    assert pseudo_grades(["a"], 20) == {"a": 5}
+def test_pseudo_grades_are_one_down_to_rank_k():
+    assert pseudo_grades(["a", "b", "c"], 2) == {"a": 1, "b": 1}
     assert pseudo_grades([], 20) == {}
-    assert min(pseudo_grades([str(n) for n in range(32)], 32).values()) == 1
 
 
-def test_pseudo_ndcg_sees_order_and_loss():
+def test_three_of_twenty_kept_give_the_published_figures():
+    truth = {"q": pseudo_grades([str(n) for n in range(20)], 20)}
+    ids = [f"new {rank}" for rank in range(1, 21)]
+    ids[1], ids[4], ids[9] = "0", "1", "2"
+    found = ndcg({"q": ids}, truth, {"q": 20})["q"]
+    assert found == pytest.approx(1.3068473871238868 / 7.040268381923511, rel=1e-6)
+
+
+def test_pseudo_ndcg_sees_loss_and_not_order():
     ids = [str(n) for n in range(20)]
     truth = {"q": pseudo_grades(ids, 20)}
     same = ndcg({"q": ids}, truth, {"q": 20})["q"]
     turned = ndcg({"q": ids[::-1]}, truth, {"q": 20})["q"]
     halved = ndcg({"q": ids[10:]}, truth, {"q": 20})["q"]
     other = ndcg({"q": ["x", "y"]}, truth, {"q": 20})["q"]
-    assert same == 1.0
-    assert 1 > turned > halved > other == 0.0
+    assert same == turned == 1.0
+    assert 1 > halved > other == 0.0

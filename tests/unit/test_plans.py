@@ -162,7 +162,7 @@ def test_hits_lie_between_one_and_ten_thousand(size, offset):
 
 
 @pytest.mark.parametrize(
-    ("size", "offset", "k"), [(10, 0, 200), (200, 0, 200), (150, 100, 250), (10, 9_990, 10_000)]
+    ("size", "offset", "k"), [(10, 0, 400), (400, 0, 400), (300, 200, 500), (10, 9_990, 10_000)]
 )
 def test_k_grows_to_the_hits_that_are_asked_for(size, offset, k):
     found = knn_of(body("two-stage", query(size=size, offset=offset)))

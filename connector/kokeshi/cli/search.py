@@ -96,7 +96,7 @@ def print_request(index: Index, body: object, *, json: bool) -> None:
 
 def hits_table(result: SearchResult, spec: IndexSpec) -> Table:
     """Return the hits as a table: score, id, the first text field and the metadata."""
-    columns = [*list(spec.text)[:1], *(name for name in spec.metadata if name not in spec.text)]
+    columns = list(dict.fromkeys([*list(spec.text)[:1], *spec.metadata]))
     table = Table(box=None, pad_edge=False, caption_justify="left")
     table.caption = f"{len(result.hits)} hits in {result.took_ms} ms"
     table.add_column("#", justify="right")
