@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,36 @@ def pytest_runtest_makereport(item, call):
     if REQUIRED and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, but on CI every test must run: {report.longrepr}"
+
+
+@pytest.fixture
+def unprivileged() -> Callable[[Callable[[], None]], None]:
+    """Run a check as a user who is not root: as nobody in a child process where the tests are root's."""
+
+    def run(check: Callable[[], None]) -> None:
+        if os.geteuid() != 0:
+            check()
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # other threads: the child uses none
+            child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+                check()
+                status = 0
+            except BaseException:  # noqa: BLE001 (the child ends here, whatever happened)
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -93,7 +93,9 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         make_folder(tmp_path / "file")
 
 
-def test_a_folder_that_is_read_only(public: Path, unprivileged: Unprivileged) -> None:
+def test_a_folder_that_is_read_only(
+    public: Path, unprivileged: Callable[[Callable[[], None]], None]
+) -> None:
     public.chmod(0o555)
 
     def check() -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -144,7 +144,7 @@ def test_a_stubborn_process_is_killed() -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def test_a_process_of_another_user(unprivileged: Unprivileged) -> None:
+def test_a_process_of_another_user(unprivileged: Callable[[Callable[[], None]], None]) -> None:
     def check() -> None:
         with pytest.raises(EmbeddedError, match="started by another user"):
             stop_process(1, process_identity(1) or "")
