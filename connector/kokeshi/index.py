@@ -88,13 +88,17 @@ class Index:
         body = build_index(self.spec, self.engine.capabilities)
         if recreate:
             self.engine.delete_index(self.spec.index)
+        elif self._exists(body):
+            return False
+        self.engine.create_index(self.spec.index, body)
+        return True
+
+    def _exists(self, body: Json) -> bool:
+        """Whether the index exists; raises SpecError where it was made from another spec."""
         mappings = self.engine.get_mapping(self.spec.index)
-        if mappings is None:
-            self.engine.create_index(self.spec.index, body)
-            return True
-        for mapping in mappings.values():
+        for mapping in (mappings or {}).values():
             _check_same(self.spec.index, body["mappings"], mapping)
-        return False
+        return mappings is not None
 
     def ingest(
         self,
@@ -110,8 +114,11 @@ class Index:
         """
         if not isinstance(source, Source):
             source = Source(source)
-        encoders = self.encoders  # before the index is touched: an unknown one must change nothing
-        self.create(recreate=recreate)
+        # before the first document is read and the index touched: a mistake must change nothing
+        encoders = self.encoders
+        body = build_index(self.spec, self.engine.capabilities)
+        if not recreate:
+            self._exists(body)
         with FailureLog(failures_path(source.path)) as failures:
             report = ingest_records(
                 self.engine,
@@ -119,6 +126,7 @@ class Index:
                 encoders,
                 source,
                 failures,
+                prepare=lambda: self.create(recreate=recreate),
                 batch_bytes=batch_bytes,
                 on_progress=on_progress,
             )

@@ -78,8 +78,9 @@ def read_vector(path: Path) -> list[float]:
     """Read a query vector from a file that holds a JSON list of numbers."""
     try:
         vector = orjson.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file (--vector)") from None
+    except OSError as error:
+        reason = (error.strerror or "cannot be read").lower()
+        raise InputError(f"{path}: {reason} (--vector)") from None
     except orjson.JSONDecodeError as error:
         raise InputError(f"{path}: not JSON: {error.msg} (--vector)") from None
     if not isinstance(vector, list) or not all(isinstance(x, int | float) for x in vector):

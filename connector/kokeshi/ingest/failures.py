@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
 
+from kokeshi.errors import InputError
+
 SUFFIX = ".failures.jsonl"
 
 
 class FailureLog:
-    """A JSON-lines file that exists only where something failed; each run replaces the last one's."""
+    """A JSON-lines file that exists only where something failed; each run replaces the last one's.
+
+    Raises InputError where it cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count = 0
         self.first: str | None = None
         self._file: IO[bytes] | None = None
-        path.unlink(missing_ok=True)
+        with self._written():
+            path.unlink(missing_ok=True)
 
     def __enter__(self) -> FailureLog:
         return self
@@ -30,11 +38,23 @@ class FailureLog:
     def write(self, line: int, reason: str, document: Any, *, id_: str | None = None) -> None:  # noqa: ANN401
         """Add one failure. line: of the input file, from 1."""
         if self._file is None:
-            self._file = self.path.open("wb")
+            with self._written():
+                self._file = self.path.open("wb")
         self.count += 1
         self.first = self.first or f"line {line}: {reason}"
         entry = {"line": line, "id": id_, "reason": reason, "document": document}
-        self._file.write(orjson.dumps(entry, default=repr) + b"\n")
+        with self._written():
+            self._file.write(orjson.dumps(entry, default=repr) + b"\n")
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot be written ({(error.strerror or 'no reason given').lower()}), "
+                "but documents that fail are kept there; run in another folder"
+            ) from None
 
 
 def failures_path(source: str) -> Path:

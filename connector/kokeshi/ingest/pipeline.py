@@ -71,10 +71,14 @@ def ingest_records(
     source: Iterable[Record | BadLine],
     failures: FailureLog,
     *,
+    prepare: Callable[[], object] = lambda: None,
     batch_bytes: int = BATCH_BYTES,
     on_progress: Callable[[IngestProgress], None] = lambda _: None,
 ) -> IngestReport:
     """Index every document of `source`; encoders: vector name -> its encoder.
+
+    prepare: makes the index ready; called once, when the first batch can be sent, so that a source
+    or an encoder that fails before it leaves the index as it was.
 
     A document that cannot be indexed goes to `failures` with its reason, the rest is indexed.
     Raises EngineError where the engine goes away; what was acknowledged stays, and the same call
@@ -82,7 +86,8 @@ def ingest_records(
     """
     started = time.monotonic()
     run = _Run(spec, encoders, failures)
-    for outcome in _sent(engine, spec.index, batch_by_bytes(run.actions(source), batch_bytes)):
+    batches = _prepared(batch_by_bytes(run.actions(source), batch_bytes), prepare)
+    for outcome in _sent(engine, spec.index, batches):
         run.settle(outcome)
         on_progress(IngestProgress(run.read, run.indexed, failures.count))
     return IngestReport(
@@ -95,6 +100,17 @@ def ingest_records(
         failures_file=str(failures.path) if failures.count else None,
         first_failure=failures.first,
     )
+
+
+def _prepared(
+    batches: Iterator[list[Action]], prepare: Callable[[], object]
+) -> Iterator[list[Action]]:
+    """Yield the batches, with `prepare` called when the first is made, or when there is none."""
+    first = next(batches, None)
+    prepare()
+    if first:
+        yield first
+        yield from batches
 
 
 def _sent(engine: Engine, index: str, batches: Iterable[list[Action]]) -> Iterator[list[Outcome]]:
