@@ -30,6 +30,9 @@ from kokeshi.index import Index, SearchOptions
 from kokeshi.results import SearchResult
 from kokeshi.schema import IndexSpec
 
+COLUMN = 18
+"""Width that a column of hits takes, about; what does not fit is in --json."""
+
 
 def search(
     text: Annotated[str | None, typer.Argument(help="What to search for.")] = None,
@@ -95,18 +98,18 @@ def print_request(index: Index, body: object, *, json: bool) -> None:
 
 
 def hits_table(result: SearchResult, spec: IndexSpec) -> Table:
-    """Return the hits as a table: score, id, the first text field and the metadata."""
-    columns = list(dict.fromkeys([*list(spec.text)[:1], *spec.metadata]))
+    """Return the hits as a table: score, id, the first text field, and the metadata that fit."""
+    columns = list(dict.fromkeys([*list(spec.text)[:1], *spec.metadata]))[: out.width // COLUMN]
     table = Table(box=None, pad_edge=False, caption_justify="left")
     table.caption = f"{len(result.hits)} hits in {result.took_ms} ms"
-    table.add_column("#", justify="right")
-    table.add_column("score", justify="right")
+    table.add_column("#", justify="right", min_width=2)
+    table.add_column("score", justify="right", min_width=6)
     table.add_column("id", no_wrap=True)
     for name in columns:
-        table.add_column(name, overflow="ellipsis", no_wrap=True)
+        table.add_column(name, overflow="ellipsis", no_wrap=True, min_width=4)
     for rank, hit in enumerate(result.hits, start=1):
         cells = (_cell(hit.source.get(name)) for name in columns)
-        table.add_row(str(rank), f"{hit.score:.4f}", hit.id, *cells)
+        table.add_row(str(rank), f"{hit.score:.4f}", escape(hit.id), *cells)
     return table
 
 
