@@ -20,6 +20,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ _PR_SET_PDEATHSIG = 1
 def main() -> int:
     """Start, watch, stop."""
     owner = os.getppid()
-    signal.signal(signal.SIGTERM, _raise_exit)
+    # a flag, not an exception: that could strike between start and watch, where nothing would stop it
+    terminated = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: terminated.set())
     spec = json.loads(_read_line())
     try:
         engine = _start(spec)
@@ -40,18 +43,11 @@ def main() -> int:
         _answer({"error": str(error)})
         return 1
     _answer({"pid": engine.pid})
-    try:
-        if _watch(engine, owner) == "detach":
-            return 0
-    except SystemExit:  # SIGTERM
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if _watch(engine, owner, terminated) == "detach":
+        return 0
     code = stop(engine)
     shutil.rmtree(spec["scratch"], ignore_errors=True)
     return code
-
-
-def _raise_exit(*_: object) -> None:
-    sys.exit(0)
 
 
 def _read_line() -> bytes:
@@ -107,14 +103,14 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def _watch(engine: subprocess.Popen[bytes], owner: int) -> str:
+def _watch(engine: subprocess.Popen[bytes], owner: int, terminated: threading.Event) -> str:
     """Return why the watch ended: "died", "detach" or "orphaned"."""
     while engine.poll() is None:
         ready, _, _ = select.select([_LIFELINE], [], [], _POLL_SECONDS)
         if ready:
             return "detach" if _read_line().strip() == b"detach" else "orphaned"
         # The owner's own children may hold the pipe open after its death.
-        if os.getppid() != owner:
+        if terminated.is_set() or os.getppid() != owner:
             return "orphaned"
     return "died"
 
