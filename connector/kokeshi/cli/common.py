@@ -17,10 +17,10 @@ from kokeshi.index import Index
 PIPE_WIDTH = 160
 """Columns of a table that no terminal shows, such as one in a pipe or a log."""
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 """Results: standard output."""
 
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 """Progress, notes and errors: standard error."""
 
 SpecOption = Annotated[
