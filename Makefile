@@ -13,7 +13,7 @@ help:
 	@echo "make demo       catalogue to measured search on a real engine"
 	@echo "make test       the test suite, on a real engine"
 	@echo "make test-full  the same with the slow tests"
-	@echo "make lint       ruff, mypy, import-linter"
+	@echo "make lint       ruff, import-linter; make types: mypy"
 	@echo "make bench      the benchmarks, as JSON lines in benchmarks/results/"
 	@echo "make wheel-demo the demo from a built wheel in an environment of its own"
 	@echo "make lock       pin requirements/*.txt again (needs uv)"

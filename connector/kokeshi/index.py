@@ -18,7 +18,7 @@ from kokeshi.filters import Filter, build_query
 from kokeshi.ingest import IngestProgress, IngestReport, Source, ingest_records
 from kokeshi.ingest.failures import FailureLog, failures_path
 from kokeshi.ingest.pipeline import BATCH_BYTES
-from kokeshi.mapping import build_index
+from kokeshi.mapping import META, build_index, check_same, check_same_vectors
 from kokeshi.plans import Query, build_search, find_plan
 from kokeshi.plans.build import all_filters
 from kokeshi.plans.stages import find_vector, vector_names
@@ -54,6 +54,7 @@ class Index:
     def __init__(self, spec: IndexSpec, engine: Engine) -> None:
         self.spec = spec
         self.engine = engine
+        self._vectors_checked = False
 
     @classmethod
     def open(
@@ -79,25 +80,47 @@ class Index:
         """The encoder of each vector, loaded at first use."""
         return {name: load_encoder(vector) for name, vector in self.spec.vectors.items()}
 
+    def build_body(self) -> Json:
+        """Return the body that `create` would PUT."""
+        names = {name: encoder.name for name, encoder in self.encoders.items()}
+        return build_index(self.spec, self.engine.capabilities, names)
+
+    def exists(self) -> bool:
+        """Whether there is an index of that name."""
+        return self.engine.get_mapping(self.spec.index) is not None
+
     def create(self, *, recreate: bool = False) -> bool:
         """Create the index where it is missing; returns whether it did.
 
-        recreate: delete one that exists. Raises SpecError where one exists that was made from
-        another spec.
+        recreate: replace one that Kokeshi made; the new body is tried out under another name
+        first, so that one which the engine refuses leaves the old index as it was. Raises SpecError
+        where an index exists that was made from another spec, or not by Kokeshi.
         """
-        body = build_index(self.spec, self.engine.capabilities)
-        if recreate:
-            self.engine.delete_index(self.spec.index)
-        elif self._exists(body):
+        body = self.build_body()
+        name = self.spec.index
+        if not self._found(body, other_spec=recreate):
+            self.engine.create_index(name, body)
+        elif recreate:
+            trial = f"{name}-trial"
+            self.engine.create_index(trial, body)
+            self.engine.delete_index(trial)
+            self.engine.delete_index(name)
+            self.engine.create_index(name, body)
+        else:
             return False
-        self.engine.create_index(self.spec.index, body)
         return True
 
-    def _exists(self, body: Json) -> bool:
-        """Whether the index exists; raises SpecError where it was made from another spec."""
+    def _found(self, body: Json, *, other_spec: bool) -> bool:
+        """Whether the index exists; raises SpecError where it is not one that may be written."""
         mappings = self.engine.get_mapping(self.spec.index)
         for mapping in (mappings or {}).values():
-            _check_same(self.spec.index, body["mappings"], mapping)
+            if META not in mapping.get("_meta", {}):
+                raise SpecError(
+                    f"index '{self.spec.index}' exists and was not made by Kokeshi; "
+                    "choose another index name"
+                )
+            if not other_spec:
+                check_same(self.spec.index, body["mappings"], mapping)
         return mappings is not None
 
     def ingest(
@@ -116,9 +139,7 @@ class Index:
             source = Source(source)
         # before the first document is read and the index touched: a mistake must change nothing
         encoders = self.encoders
-        body = build_index(self.spec, self.engine.capabilities)
-        if not recreate:
-            self._exists(body)
+        self._found(self.build_body(), other_spec=recreate)
         with FailureLog(failures_path(source.path)) as failures:
             report = ingest_records(
                 self.engine,
@@ -130,7 +151,8 @@ class Index:
                 batch_bytes=batch_bytes,
                 on_progress=on_progress,
             )
-        self.engine.refresh(self.spec.index)
+        if report.indexed:
+            self.engine.refresh(self.spec.index)
         return report
 
     def count(self, filter: Filter | str | None = None) -> int:  # noqa: A002
@@ -145,6 +167,7 @@ class Index:
         EngineError where the engine refuses.
         """
         body = self.build_search(text, **options)
+        self.check_vectors()
         return parse_search(self.engine.search(self.spec.index, body))
 
     def build_search(self, text: str | None = None, **options: Unpack[SearchOptions]) -> Json:
@@ -165,16 +188,33 @@ class Index:
 
         Raises CapabilityError where the alias stands for several indices.
         """
-        names = list(self.engine.get_mapping(self.spec.index) or {})
+        names = list(self._mappings)
         if len(names) > 1:
             raise CapabilityError(
                 f"'{self.spec.index}' stands for several indices: {', '.join(names)}"
             )
-        if not names:
-            raise SpecError(
-                f"index '{self.spec.index}' does not exist; create it with: kokeshi ingest"
-            )
         return names[0]
+
+    def check_vectors(self) -> None:
+        """Raise SpecError where Kokeshi filled the index with vectors of another encoder or shape.
+
+        Looks once; an index that Kokeshi did not make says nothing of its vectors, and passes.
+        """
+        if not self._vectors_checked:
+            wanted = self.build_body()["mappings"]
+            for mapping in self._mappings.values():
+                if META in mapping.get("_meta", {}):
+                    check_same_vectors(self.spec.index, wanted, mapping)
+        self._vectors_checked = True
+
+    @property
+    def _mappings(self) -> dict[str, Json]:
+        found = self.engine.get_mapping(self.spec.index)
+        if not found:
+            raise SpecError(
+                f"index '{self.spec.index}' does not exist; create it with: kokeshi ingest FILE"
+            )
+        return found
 
     def _query_vectors(
         self, plan: SearchPlan, text: str | None, vector: npt.ArrayLike | None
@@ -187,30 +227,3 @@ class Index:
             elif text:
                 vectors[name] = embed_query(self.encoders[name], spec, text)
         return vectors
-
-
-def _find_field(properties: Json, name: str) -> Json:
-    """Return a field of a mapping, where an engine keeps `a.b` as the property b of the object a."""
-    field: Json = {"properties": properties}
-    for part in name.split("."):
-        field = field.get("properties", {}).get(part, {})
-    return field
-
-
-def _check_same(index: str, wanted: Json, found: Json) -> None:
-    """Raise SpecError where an index was made from another spec."""
-    remedy = "choose another index name, or replace it with --recreate"
-    theirs = found.get("_meta", {}).get("kokeshi")
-    if theirs is None:
-        raise SpecError(f"index '{index}' exists and was not made by Kokeshi; {remedy}")
-    if theirs != wanted["_meta"]["kokeshi"]:
-        raise SpecError(
-            f"index '{index}' was made with other vectors or another id field; {remedy}"
-        )
-    fields = found.get("properties", {})
-    for name, field in wanted["properties"].items():
-        kind = _find_field(fields, name).get("type", "missing")
-        if kind != field["type"]:
-            raise SpecError(
-                f"index '{index}': field '{name}' is {kind}, not {field['type']}; {remedy}"
-            )

@@ -6,6 +6,8 @@ A user's own names and analysis settings are added around the fragments; nothing
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -13,6 +15,7 @@ import orjson
 
 from kokeshi.assets import asset_path
 from kokeshi.engines.base import Capabilities, Dialect
+from kokeshi.errors import SpecError
 from kokeshi.schema import IndexSpec, TextField, VectorSpec
 from kokeshi.types import Json
 
@@ -20,8 +23,14 @@ SPACE_TYPES = {"cosine": "cosinesimil", "dot": "innerproduct", "l2": "l2"}
 """Space -> what the k-NN plugin of OpenSearch calls it."""
 
 
-def build_index(spec: IndexSpec, capabilities: Capabilities) -> Json:
-    """Return the body that creates the index."""
+META = "kokeshi"
+"""The key under the mapping's `_meta` where an index remembers how it was made."""
+
+
+def build_index(
+    spec: IndexSpec, capabilities: Capabilities, encoders: Mapping[str, str] | None = None
+) -> Json:
+    """Return the body that creates the index. encoders: vector -> the identity of its model."""
     dialect = capabilities.dialect
     settings = _fill(
         load_fragment(dialect, "settings"),
@@ -32,20 +41,18 @@ def build_index(spec: IndexSpec, capabilities: Capabilities) -> Json:
     settings["index"] |= spec.settings
     if spec.analysis:
         settings["index"]["analysis"] = spec.analysis
+    properties = _properties(spec, dialect)
+    meta = build_meta(spec, encoders or {}) | {"digest": _digest(properties, spec.analysis)}
     # an unknown field stays in the document but gets no mapping: no surprise types, no explosion
-    mappings = {
-        "dynamic": False,
-        "_meta": build_meta(spec),
-        "properties": _properties(spec, dialect),
-    }
+    mappings = {"dynamic": False, "_meta": {META: meta}, "properties": properties}
     return {"settings": settings, "mappings": mappings}
 
 
-def build_meta(spec: IndexSpec) -> Json:
+def build_meta(spec: IndexSpec, encoders: Mapping[str, str]) -> Json:
     """Return what the index remembers of how its vectors were made, to refuse others later."""
     vectors = {
         name: {
-            "encoder": vector.encoder.name,
+            "encoder": encoders.get(name, vector.encoder.name),
             "source": vector.source,
             "dimension": vector.dimension,
             "prefixes": list(vector.prefixes),
@@ -53,7 +60,61 @@ def build_meta(spec: IndexSpec) -> Json:
         }
         for name, vector in spec.vectors.items()
     }
-    return {"kokeshi": {"id": spec.id, "vectors": vectors}}
+    return {"id": spec.id, "vectors": vectors}
+
+
+def _digest(properties: Json, analysis: Json) -> str:
+    """SHA-256 of everything in the mapping that a change of spec cannot alter afterwards."""
+    text = orjson.dumps([properties, analysis], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()[:32]
+
+
+def check_same(index: str, wanted: Json, found: Json) -> None:
+    """Raise SpecError where the mapping of an index was made from another spec."""
+    check_same_vectors(index, wanted, found)
+    ours, theirs = wanted["_meta"][META], found["_meta"][META]
+    if ours["id"] != theirs.get("id"):
+        raise _other_spec(index, "id", theirs.get("id"), ours["id"])
+    if ours["digest"] == theirs.get("digest"):
+        return
+    for name, field in wanted["properties"].items():
+        old = _find_field(found.get("properties", {}), name)
+        for key in ("type", "analyzer"):
+            if old.get(key) != field.get(key):
+                raise _other_spec(index, f"{name}, {key}", old.get(key), field.get(key))
+    raise SpecError(f"index '{index}' was made with other fields or analysis; {_REMEDY}")
+
+
+def check_same_vectors(index: str, wanted: Json, found: Json) -> None:
+    """Raise SpecError, naming what differs, where an index has vectors made in another way."""
+    ours, theirs = (mapping["_meta"][META]["vectors"] for mapping in (wanted, found))
+    for name in {**ours, **theirs}:
+        new, old = ours.get(name, {}), theirs.get(name, {})
+        for key in {**old, **new}:
+            if new.get(key) != old.get(key):
+                raise _other_spec(index, f"vectors.{name}.{key}", old.get(key), new.get(key))
+
+
+_REMEDY = "choose another index name, or replace it with: kokeshi ingest FILE --recreate"
+
+
+def _other_spec(index: str, what: str, old: object, new: object) -> SpecError:
+    return SpecError(
+        f"index '{index}' was made from another spec: {what} is {_show(old)} there, "
+        f"{_show(new)} here; {_REMEDY}"
+    )
+
+
+def _show(value: object) -> str:
+    return "missing" if value is None else orjson.dumps(value).decode()
+
+
+def _find_field(properties: Json, name: str) -> Json:
+    """Return a field of a mapping, where an engine keeps `a.b` as the property b of the object a."""
+    field: Json = {"properties": properties}
+    for part in name.split("."):
+        field = field.get("properties", {}).get(part, {})
+    return field
 
 
 @cache

@@ -18,10 +18,15 @@ class Hit:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The hits in order. total: how many were considered. took_ms: the engine's own time."""
+    """The hits in order. took_ms: the engine's own time.
+
+    total: how many documents were candidates: those that match the words, at most k of a shortlist
+    for each shard. total_is_exact: False where the engine stopped counting there.
+    """
 
     hits: tuple[Hit, ...]
     total: int
+    total_is_exact: bool
     took_ms: int
 
     @property
@@ -38,5 +43,5 @@ def parse_search(response: Json) -> SearchResult:
     """Parse the response of `_search`."""
     found = response["hits"]
     hits = (Hit(hit["_id"], hit["_score"], hit.get("_source", {})) for hit in found["hits"])
-    total = found.get("total", {"value": len(found["hits"])})["value"]
-    return SearchResult(tuple(hits), total, response["took"])
+    total = found["total"]
+    return SearchResult(tuple(hits), total["value"], total["relation"] == "eq", response["took"])

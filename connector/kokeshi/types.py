@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ Float32 = npt.NDArray[np.float32]
 
 Floats = npt.NDArray[np.floating[Any]]
 """An array of float32 or float64."""
+
+FieldType = Literal["float", "integer", "keyword", "boolean", "date"]
+"""What metadata can be; `float` is a double in the engine, `integer` a long."""
 
 Json = dict[str, Any]
 """A JSON object: a mapping, a request body, a response."""

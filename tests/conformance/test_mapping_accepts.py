@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from kokeshi import Index
-from kokeshi.errors import SpecError
+from kokeshi.errors import EngineError, SpecError
 from kokeshi.schema import Match, SearchPlan, load_spec, parse_spec
 
 pytestmark = pytest.mark.engine
@@ -106,14 +106,48 @@ def test_the_same_spec_finds_its_index_again(index):
 
 def test_an_index_of_another_spec_is_not_taken_over(index):
     other = parse_spec(SPEC.replace("dimension: 2", "dimension: 3"))
-    with pytest.raises(SpecError, match=r"'t-accepts' was made with other vectors .* --recreate"):
+    with pytest.raises(
+        SpecError, match=r"vectors.embedding.dimension is 2 there, 3 here; .* --recreate"
+    ):
         Index(other, index.engine).create()
 
 
 def test_an_index_with_a_field_of_another_type_is_not_taken_over(index):
     other = parse_spec(SPEC.replace("price: float", "price: keyword"))
-    with pytest.raises(SpecError, match="'price' is double, not keyword"):
+    with pytest.raises(SpecError, match='price, type is "double" there, "keyword" here'):
         Index(other, index.engine).create()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("max_gram: 3", "max_gram: 2", "other fields or analysis"),
+        ("ngram: {analyzer: pieces}}", "grams: {analyzer: pieces}}", "other fields or analysis"),
+        ("brand: {boost: 2}", "brand: {analyzer: english}", "other fields or analysis"),
+    ],
+)
+def test_a_changed_analysis_is_no_longer_the_same_spec(index, old, new, said):
+    assert old in SPEC
+    with pytest.raises(SpecError, match=said):
+        Index(parse_spec(SPEC.replace(old, new)), index.engine).create()
+
+
+def test_a_boost_or_a_plan_is_no_matter_of_the_index(index):
+    other = parse_spec(SPEC.replace("boost: 2", "boost: 5"))
+    assert Index(other, index.engine).create() is False
+
+
+def test_a_new_mapping_that_is_refused_leaves_the_old_index(index):
+    other = parse_spec(SPEC.replace("  brand: {boost: 2}", "  brand: {analyzer: none-such}"))
+    with pytest.raises(EngineError, match="none-such"):
+        Index(other, index.engine).create(recreate=True)
+    assert index.count() == 2
+
+
+def test_an_index_of_other_vectors_is_not_searched(index):
+    other = parse_spec(SPEC.replace("dimension: 2", "dimension: 3"))
+    with pytest.raises(SpecError, match=r"vectors.embedding.dimension is 2 there, 3 here"):
+        Index(other, index.engine).search(vector=[1, 0, 0], plan="exact")
 
 
 def test_an_index_of_someone_else_is_not_taken_over(engine):
@@ -122,6 +156,9 @@ def test_an_index_of_someone_else_is_not_taken_over(engine):
     try:
         with pytest.raises(SpecError, match="was not made by Kokeshi"):
             Index(parse_spec("index: t-foreign"), engine).create()
+        with pytest.raises(SpecError, match="was not made by Kokeshi"):
+            Index(parse_spec("index: t-foreign"), engine).create(recreate=True)
+        assert engine.get_mapping("t-foreign") is not None
     finally:
         engine.delete_index("t-foreign")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kokeshi import F
+from kokeshi.encoders import load_encoder
 from kokeshi.engines import Capabilities
 from kokeshi.mapping import build_index
 from kokeshi.plans import Query, build_search, default_plans
@@ -48,4 +49,6 @@ def test_every_built_in_plan_has_a_golden_body():
 
 def test_the_example_index_is_what_the_builder_makes(golden, pytestconfig):
     folder = pytestconfig.rootpath / "mappings" / "opensearch"
-    golden(folder / "example.json", build_index(load_spec(folder / "example.yaml"), OPENSEARCH))
+    spec = load_spec(folder / "example.yaml")
+    names = {name: load_encoder(vector).name for name, vector in spec.vectors.items()}
+    golden(folder / "example.json", build_index(spec, OPENSEARCH, names))

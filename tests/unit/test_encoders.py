@@ -96,10 +96,10 @@ class TestWordLlama:
         assert (found.absent, found.unusable) == ({1}, {})
 
     def test_a_query_is_checked(self, encoder):
-        with pytest.raises(
-            EncoderError, match="query ' ': its vector has only zeros in its first 64"
-        ):
+        with pytest.raises(EncoderError, match="query ' ': it has no words"):
             embed_query(encoder, WORDLLAMA, " ")
+        with pytest.raises(EncoderError, match="not valid Unicode"):
+            embed_query(encoder, WORDLLAMA, "\udcff")
 
     def test_a_template_is_needed(self):
         spec = WORDLLAMA.model_copy(update={"source": None})

@@ -117,6 +117,23 @@ class TestSending:
         assert {o.action.id: o.reason for o in outcomes} == dict.fromkeys("abcd")
         assert sleep.waits == [0.5, 1.0]
 
+    @pytest.mark.parametrize(
+        ("first", "second", "stays"), [(429, 200, "new"), (429, 429, "new"), (429, 400, "old")]
+    )
+    def test_a_repeat_never_brings_back_what_a_later_document_replaced(
+        self, sleep, first, second, stays
+    ):
+        statuses = iter([first, second])
+        engine = ScriptedEngine(lambda _: next(statuses))
+        twice = [
+            Action("a", line, b'{"index":{"_id":"a"}}\n{"v":"%s"}\n' % value, {})
+            for line, value in ((1, b"old"), (2, b"new"))
+        ]
+        outcomes = send_batch(engine, "i", twice, sleep=sleep)
+        assert engine.stored["a"]["v"] == stays
+        assert sorted(o.action.line for o in outcomes) == [1, 2]
+        assert sum(o.reason is not None for o in outcomes) == (second == 400)
+
     @pytest.mark.parametrize("status", [400, 403, 404, 409])
     def test_what_can_never_succeed_is_not_sent_again(self, sleep, status):
         engine = ScriptedEngine(lambda id_: status if id_ == "b" else 200)

@@ -16,7 +16,7 @@ from kokeshi.cli.init import init, next_command
 from kokeshi.errors import InputError, SpecError
 from kokeshi.ingest import Source
 from kokeshi.ingest.documents import document_id, typed_fields
-from kokeshi.init import FieldGuess, guess_fields, index_name, read_sample, write_spec
+from kokeshi.init import FieldGuess, guess_fields, guess_sample, index_name, read_sample, write_spec
 from kokeshi.schema import IndexSpec, parse_spec
 
 COLOURS = ["red", "green", "blue"]
@@ -213,6 +213,22 @@ def test_the_id(tmp_path, documents, expected):
 def test_no_id_says_what_to_do(tmp_path, documents):
     with pytest.raises(InputError, match=r"no field can be the id.* add a field 'id'"):
         guess_fields(write_jsonl(tmp_path / "ids.jsonl", documents))
+
+
+def test_an_id_may_repeat_a_little(tmp_path):
+    documents = [{"n": row, "sku": sku} for row, sku in enumerate(["a", "a", "b"])]
+    guesses = guess_fields(write_jsonl(tmp_path / "ids.jsonl", documents))
+    (id_,) = [guess for guess in guesses if guess.role == "id"]
+    assert id_.name == "sku"
+    assert id_.reason == "2 distinct values in 3 documents: of repeats the last one stays"
+
+
+def test_an_id_that_the_user_names(tmp_path):
+    documents = [{"id": row, "style": "a"} for row in range(3)]
+    sample = read_sample(write_jsonl(tmp_path / "ids.jsonl", documents), 10)
+    assert [g.name for g in guess_sample(sample, "style") if g.role == "id"] == ["style"]
+    with pytest.raises(InputError, match="'sku' cannot be the id; the fields are: id, style"):
+        guess_sample(sample, "sku")
 
 
 @pytest.mark.parametrize("name", ["_id", "Product ID", "9"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +15,6 @@ from rich.console import Console
 
 from kokeshi.engines import Connection
 from kokeshi.errors import InputError
-from kokeshi.index import Index
 
 PIPE_WIDTH = 160
 """Columns of a table that no terminal shows, such as one in a pipe or a log."""
@@ -27,24 +29,6 @@ SpecOption = Annotated[
     Path,
     typer.Option("--spec", "-s", help="The index spec.", show_default=True, envvar="KOKESHI_SPEC"),
 ]
-UrlOption = Annotated[
-    str | None,
-    typer.Option("--url", help="Address of the engine; else KOKESHI_URL, else the embedded one."),
-]
-UserOption = Annotated[str | None, typer.Option("--user", help="User; else KOKESHI_USER.")]
-PasswordOption = Annotated[
-    str | None,
-    typer.Option(
-        "--password", help="Password; better KOKESHI_PASSWORD, which no process list shows."
-    ),
-]
-ApiKeyOption = Annotated[
-    str | None,
-    typer.Option("--api-key", help="API key; better KOKESHI_API_KEY, which no process list shows."),
-]
-CaFileOption = Annotated[
-    str | None, typer.Option("--ca-file", help="Certificate authority (PEM); else KOKESHI_CA_FILE.")
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 FilterOption = Annotated[
     list[str] | None,
@@ -53,19 +37,48 @@ FilterOption = Annotated[
 DEFAULT_SPEC = Path("kokeshi.yaml")
 
 
-def open_index(
-    spec: Path,
-    url: str | None = None,
-    user: str | None = None,
-    password: str | None = None,
-    api_key: str | None = None,
-    ca_file: str | None = None,
-) -> Index:
-    """Open the index of a spec with the options of the command line; use it as a context manager."""
-    connection = Connection.from_environment(
+def _connection_options(
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", help="Address of the engine; else KOKESHI_URL, else the embedded one."
+        ),
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", help="User; else KOKESHI_USER.")] = None,
+    password: Annotated[
+        str | None,
+        typer.Option(help="Password; better KOKESHI_PASSWORD, which no process list shows."),
+    ] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(help="API key; better KOKESHI_API_KEY, which no process list shows."),
+    ] = None,
+    ca_file: Annotated[
+        str | None, typer.Option(help="Certificate authority (PEM); else KOKESHI_CA_FILE.")
+    ] = None,
+) -> Connection | None:
+    """Return the connection of the command line and the environment; None where neither names a URL."""
+    return Connection.from_environment(
         url, user=user, password=password, api_key=api_key, ca_file=ca_file
     )
-    return Index.open(spec, connection)
+
+
+def takes_connection(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a connection; it gets them as one argument, `connection`."""
+    options = inspect.signature(_connection_options, eval_str=True).parameters
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for name, p in signature.parameters.items() if name != "connection"]
+
+    @functools.wraps(command)
+    def wrapper(**given: Any) -> None:
+        connection = _connection_options(**{name: given.pop(name) for name in options})
+        command(connection=connection, **given)
+
+    parameters = [*own, *options.values()]
+    # typer reads both: the order and defaults from the one, the types from the other
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapper
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401

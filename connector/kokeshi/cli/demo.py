@@ -11,12 +11,8 @@ from typing import Annotated
 import typer
 
 from kokeshi.cli.common import (
-    ApiKeyOption,
-    CaFileOption,
-    PasswordOption,
-    UrlOption,
-    UserOption,
     out,
+    takes_connection,
 )
 from kokeshi.cli.engine import show_progress
 from kokeshi.cli.ingest import print_report, progress_bar
@@ -36,6 +32,7 @@ from kokeshi_eval.render import print_comparison
 RECALL_QUERIES = 200
 
 
+@takes_connection
 def demo(
     data: Annotated[
         Path | None,
@@ -49,11 +46,7 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the engine running and the indices in it.")
     ] = False,
-    url: UrlOption = None,
-    user: UserOption = None,
-    password: PasswordOption = None,
-    api_key: ApiKeyOption = None,
-    ca_file: CaFileOption = None,
+    connection: Connection | None = None,
 ) -> None:
     """Ingest a catalogue, search it, measure recall and latency, judge a ranking change.
 
@@ -61,9 +54,6 @@ def demo(
     and stops it again. Its indices are its own and are removed at the end.
     """
     catalogues = find_catalogues(data, products=products)
-    connection = Connection.from_environment(
-        url, user=user, password=password, api_key=api_key, ca_file=ca_file
-    )
     with _engine(connection, keep=keep) as engine:
         for catalogue in catalogues:
             _show(catalogue, engine, keep=keep)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
+from kokeshi.cli.common import JsonOption, print_json
 from kokeshi.embedded import EmbeddedEngine, EngineStatus, OnProgress, Progress
 
 app = typer.Typer(
@@ -32,7 +32,6 @@ Home = Annotated[
     Path | None,
     typer.Option(help="Folder that keeps the data; default $KOKESHI_HOME or your data folder."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()
@@ -45,7 +44,7 @@ def start(
         str | None, typer.Option(help="3.6 or 2.19; default: the newest that your JDK can run.")
     ] = None,
     heap: Annotated[str, typer.Option(help="Heap size, e.g. 512m or 2g.")] = "1g",
-    as_json: AsJson = False,
+    json: JsonOption = False,
 ) -> None:
     """Start the engine (the first time: fetch about 75 MB) and leave it running."""
     with show_progress() as on_progress:
@@ -53,30 +52,30 @@ def start(
             home, port=port, version=version, heap=heap, on_progress=on_progress, detach=True
         )
         url = engine.start()
-    if as_json:
-        _print_json({**_as_dict(engine.status()), "started": engine.started})
+    if json:
+        print_json({**_as_dict(engine.status()), "started": engine.started})
         return
     typer.echo(f"{url} ({'started' if engine.started else 'already running'})")
 
 
 @app.command()
-def stop(home: Home = None, as_json: AsJson = False) -> None:
+def stop(home: Home = None, json: JsonOption = False) -> None:
     """Stop the engine; its data stays."""
     engine = EmbeddedEngine(home)
     before = engine.status()
     engine.stop()
-    if as_json:
-        _print_json({"stopped": before.running, "url": before.url, "home": str(before.home)})
+    if json:
+        print_json({"stopped": before.running, "url": before.url, "home": str(before.home)})
         return
     typer.echo(f"Stopped {before.url}" if before.running else f"No engine runs in {before.home}")
 
 
 @app.command()
-def status(home: Home = None, as_json: AsJson = False) -> None:
+def status(home: Home = None, json: JsonOption = False) -> None:
     """Show whether the engine runs, where, and how much data it holds."""
     found = EmbeddedEngine(home).status()
-    if as_json:
-        _print_json(_as_dict(found))
+    if json:
+        print_json(_as_dict(found))
         return
     if found.running:
         typer.echo(f"OpenSearch {found.version} runs at {found.url} (pid {found.pid})")
@@ -90,22 +89,18 @@ def status(home: Home = None, as_json: AsJson = False) -> None:
 def logs(
     home: Home = None,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines.")] = 50,
-    as_json: AsJson = False,
+    json: JsonOption = False,
 ) -> None:
     """Show the engine's last log lines, the newest last."""
     text = EmbeddedEngine(home).logs(lines)
-    if as_json:
-        _print_json({"lines": text.splitlines()})
+    if json:
+        print_json({"lines": text.splitlines()})
         return
     typer.echo(text or "No logs yet.")
 
 
 def _as_dict(found: EngineStatus) -> dict[str, object]:
     return {**dataclasses.asdict(found), "home": str(found.home)}
-
-
-def _print_json(value: dict[str, object]) -> None:
-    typer.echo(json.dumps(value))
 
 
 @contextmanager

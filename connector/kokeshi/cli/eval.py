@@ -9,18 +9,15 @@ import typer
 
 from kokeshi.cli.common import (
     DEFAULT_SPEC,
-    ApiKeyOption,
-    CaFileOption,
     JsonOption,
-    PasswordOption,
     SpecOption,
-    UrlOption,
-    UserOption,
     err,
-    open_index,
     out,
     print_json,
+    takes_connection,
 )
+from kokeshi.engines import Connection
+from kokeshi.index import Index
 from kokeshi_eval import build_warnings, load_judgments, print_comparison
 from kokeshi_eval import compare as compare_plans
 
@@ -39,6 +36,7 @@ def _group() -> None:
 
 
 @app.command()
+@takes_connection
 def compare(
     judgments: Annotated[
         Path, typer.Option("--judgments", "-j", help="CSV with the columns query, doc_id, grade.")
@@ -53,16 +51,12 @@ def compare(
         bool, typer.Option("--all", help="Show all queries, not only the extremes.")
     ] = False,
     spec: SpecOption = DEFAULT_SPEC,
-    url: UrlOption = None,
-    user: UserOption = None,
-    password: PasswordOption = None,
-    api_key: ApiKeyOption = None,
-    ca_file: CaFileOption = None,
+    connection: Connection | None = None,
     json: JsonOption = False,
 ) -> None:
     """Compare two plans: nDCG before and after, and the impact on what is ranked now."""
     graded = load_judgments(judgments)
-    with open_index(spec, url, user, password, api_key, ca_file) as index:
+    with Index.open(spec, connection) as index:
         comparison = compare_plans(index, graded, baseline, candidate, k=k, impact_k=impact_k)
     if not json:
         print_comparison(comparison, out, every=every)

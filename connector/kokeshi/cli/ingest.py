@@ -13,24 +13,22 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from kokeshi.cli.common import (
     DEFAULT_SPEC,
-    ApiKeyOption,
-    CaFileOption,
     JsonOption,
-    PasswordOption,
     SpecOption,
-    UrlOption,
-    UserOption,
     err,
-    open_index,
     out,
     print_json,
+    takes_connection,
 )
+from kokeshi.engines import Connection
 from kokeshi.errors import InputError
+from kokeshi.index import Index
 from kokeshi.ingest import IngestProgress, IngestReport, Source
 from kokeshi.ingest.pipeline import BATCH_BYTES
 from kokeshi.ingest.sources import SourceFormat
 
 
+@takes_connection
 def ingest(
     file: Annotated[
         Path, typer.Argument(help="JSONL, CSV or TSV, plain or .gz; - is standard input.")
@@ -45,11 +43,7 @@ def ingest(
     batch_mb: Annotated[
         float, typer.Option("--batch-mb", min=0.01, max=90, help="Largest bulk request in MB.")
     ] = BATCH_BYTES / 2**20,
-    url: UrlOption = None,
-    user: UserOption = None,
-    password: PasswordOption = None,
-    api_key: ApiKeyOption = None,
-    ca_file: CaFileOption = None,
+    connection: Connection | None = None,
     json: JsonOption = False,
 ) -> None:
     """Encode and index every document; documents of the same id are replaced.
@@ -58,13 +52,13 @@ def ingest(
     """
     source = Source(file, cast("SourceFormat | None", format))
     with (
-        open_index(spec, url, user, password, api_key, ca_file) as index,
+        Index.open(spec, connection) as index,
         progress_bar(source) as on_progress,
     ):
         report = index.ingest(
             source, recreate=recreate, batch_bytes=int(batch_mb * 2**20), on_progress=on_progress
         )
-        count = index.count()
+        count = index.count() if index.exists() else 0
     if json:
         print_json(report.to_json() | {"index": index.spec.index, "count": count})
     else:
@@ -87,6 +81,8 @@ def print_report(report: IngestReport, index: str, count: int) -> None:
         out.print(f"{report.duplicates:,} had an id that the file repeats; the last of each stays.")
     if report.without_vector:
         out.print(f"{report.without_vector:,} have no text to embed: found by their words only.")
+    if 0 < report.indexed == report.without_vector:
+        err.print("Warning: no document has a vector; check the field names of vectors' source.")
 
 
 @contextmanager

@@ -33,6 +33,9 @@ def init(
     index: Annotated[
         str | None, typer.Option("--index", help="Name of the index; else from the file's name.")
     ] = None,
+    id_field: Annotated[
+        str | None, typer.Option("--id", help="The field that is the id, where no guess fits.")
+    ] = None,
     format: Annotated[  # noqa: A002
         str | None, typer.Option("--format", help="jsonl, csv or tsv, where the name does not say.")
     ] = None,
@@ -47,7 +50,7 @@ def init(
     """Write a first spec for FILE: look at its documents and guess what each field is."""
     _refuse_to_overwrite(output, force=force)
     read = read_sample(Source(file, cast("SourceFormat | None", format)), sample)
-    guesses = guess_sample(read)
+    guesses = guess_sample(read, id_field)
     text = write_spec(
         guesses, index or index_name(file), origin=file.name, documents=read.documents
     )

@@ -11,7 +11,7 @@ import typer
 import kokeshi
 from kokeshi.cli import demo, engine, eval, ingest, init, mapping, search, tune  # noqa: A004
 from kokeshi.cli.common import err
-from kokeshi.errors import KokeshiError
+from kokeshi.errors import FilterError, KokeshiError
 
 app = typer.Typer(
     help=kokeshi.__doc__,
@@ -50,7 +50,9 @@ def run() -> None:
     try:
         app()
     except KokeshiError as error:
-        err.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
+        # only a filter's error has a second line, which points at the column
+        text = str(error) if isinstance(error, FilterError) else " ".join(str(error).split())
+        err.print(f"Error: {text}", style="red", markup=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         err.print("Interrupted.")

@@ -6,16 +6,13 @@ import typer
 
 from kokeshi.cli.common import (
     DEFAULT_SPEC,
-    ApiKeyOption,
-    CaFileOption,
-    PasswordOption,
+    JsonOption,
     SpecOption,
-    UrlOption,
-    UserOption,
-    open_index,
     print_json,
+    takes_connection,
 )
-from kokeshi.mapping import build_index
+from kokeshi.engines import Connection
+from kokeshi.index import Index
 
 app = typer.Typer(help="Show the mapping that a spec makes.", no_args_is_help=True)
 
@@ -26,14 +23,12 @@ def _group() -> None:
 
 
 @app.command()
+@takes_connection
 def show(
     spec: SpecOption = DEFAULT_SPEC,
-    url: UrlOption = None,
-    user: UserOption = None,
-    password: PasswordOption = None,
-    api_key: ApiKeyOption = None,
-    ca_file: CaFileOption = None,
+    connection: Connection | None = None,
+    json: JsonOption = False,  # noqa: ARG001 (it is JSON anyway; scripts may say so)
 ) -> None:
     """Print the body of `PUT /<index>` for the engine at hand, whose version decides some of it."""
-    with open_index(spec, url, user, password, api_key, ca_file) as index:
-        print_json(build_index(index.spec, index.engine.capabilities))
+    with Index.open(spec, connection) as index:
+        print_json(index.build_body())

@@ -11,19 +11,15 @@ from rich.table import Table
 
 from kokeshi.cli.common import (
     DEFAULT_SPEC,
-    ApiKeyOption,
-    CaFileOption,
     FilterOption,
     JsonOption,
-    PasswordOption,
     SpecOption,
-    UrlOption,
-    UserOption,
-    open_index,
     out,
     print_json,
     read_vector,
+    takes_connection,
 )
+from kokeshi.engines import Connection
 from kokeshi.errors import InputError
 from kokeshi.filters import Filter, parse_filter
 from kokeshi.index import Index, SearchOptions
@@ -34,6 +30,7 @@ COLUMN = 18
 """Width that a column of hits takes, about; what does not fit is in --json."""
 
 
+@takes_connection
 def search(
     text: Annotated[str | None, typer.Argument(help="What to search for.")] = None,
     filter: FilterOption = None,  # noqa: A002
@@ -53,17 +50,13 @@ def search(
         typer.Option("--explain", help="Print the request, ready for Dev Tools, and send nothing."),
     ] = False,
     spec: SpecOption = DEFAULT_SPEC,
-    url: UrlOption = None,
-    user: UserOption = None,
-    password: PasswordOption = None,
-    api_key: ApiKeyOption = None,
-    ca_file: CaFileOption = None,
+    connection: Connection | None = None,
     json: JsonOption = False,
 ) -> None:
     """Search by text with filters; the default plan is two-stage."""
     if text is None and vector is None:
         raise InputError("give a text to search for, or a --vector")
-    with open_index(spec, url, user, password, api_key, ca_file) as index:
+    with Index.open(spec, connection) as index:
         asked: SearchOptions = {
             "vector": read_vector(vector) if vector else None,
             "filter": join_filters(filter),

@@ -13,18 +13,14 @@ from rich.table import Table
 
 from kokeshi.cli.common import (
     DEFAULT_SPEC,
-    ApiKeyOption,
-    CaFileOption,
     JsonOption,
-    PasswordOption,
     SpecOption,
-    UrlOption,
-    UserOption,
     err,
-    open_index,
     out,
     print_json,
+    takes_connection,
 )
+from kokeshi.engines import Connection
 from kokeshi.errors import InputError
 from kokeshi.index import Index
 from kokeshi.tune import KS, Cell, Curve, choose, measure_curve, sample_texts
@@ -38,6 +34,7 @@ def _group() -> None:
 
 
 @app.command()
+@takes_connection
 def curve(
     queries: Annotated[
         Path | None,
@@ -56,11 +53,7 @@ def curve(
     size: Annotated[int, typer.Option("--size", "-n", min=1, help="Hits to compare.")] = 10,
     seed: Annotated[int, typer.Option("--seed", help="Of the sample.")] = 1,
     spec: SpecOption = DEFAULT_SPEC,
-    url: UrlOption = None,
-    user: UserOption = None,
-    password: PasswordOption = None,
-    api_key: ApiKeyOption = None,
-    ca_file: CaFileOption = None,
+    connection: Connection | None = None,
     json: JsonOption = False,
 ) -> None:
     """Recall against the exact plan over prefix dimensions and shortlist lengths, with latency.
@@ -70,7 +63,7 @@ def curve(
     default target leaves room for those.
     """
     reported = read_queries(queries) if queries else []
-    with open_index(spec, url, user, password, api_key, ca_file) as index:
+    with Index.open(spec, connection) as index:
         tuning = _measure(index, sample_texts(index, _field(index, field), sample, seed=seed), size)
         report = _measure(index, reported, size) if reported else None
     chosen = choose(tuning, target)
@@ -98,6 +91,8 @@ def read_queries(path: Path) -> list[str]:
                 found = [line.strip() for line in file]
     except OSError as error:
         raise InputError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a text file of queries: {error}") from None
     except KeyError:
         raise InputError(f"{path}: the CSV has no column 'query'") from None
     if not any(found):

@@ -16,6 +16,12 @@ from kokeshi.types import Float32
 
 def embed_query(encoder: Encoder, spec: VectorSpec, text: str) -> Float32:
     """Return the vector (D,) of a query; raises EncoderError where it is unusable."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise EncoderError(f"query {text!r}: it is not valid Unicode text") from None
+    if not text.strip():
+        raise EncoderError(f"query {text!r}: it has no words")
     return check_query(encoder.encode([text])[0], spec, origin=f"query {text!r}")
 
 
@@ -23,7 +29,8 @@ def check_query(
     vector: npt.ArrayLike, spec: VectorSpec, *, origin: str = "query vector"
 ) -> Float32:
     """Return a query's vector as (D,) float32; raises EncoderError where it is unusable."""
-    array = np.asarray(vector, dtype=np.float32)
+    with np.errstate(over="ignore"):  # too large for float32: infinite, which is refused below
+        array = np.asarray(vector, dtype=np.float32)
     if array.shape != (spec.dimension,):
         raise EncoderError(
             f"{origin}: {spec.dimension} dimensions are expected, found the shape {array.shape}"

@@ -133,18 +133,19 @@ class Connection:
     ) -> Connection | None:
         """Fill what is not given from KOKESHI_URL, _USER, _PASSWORD, _API_KEY, _CA_FILE.
 
-        Returns None where no URL is given at all.
+        Credentials given here are not mixed with those of the environment. Returns None where no
+        URL is given at all.
         """
         url = url or os.environ.get("KOKESHI_URL")
         if not url:
             return None
-        return cls(
-            url,
-            user=user or os.environ.get("KOKESHI_USER"),
-            password=password or os.environ.get("KOKESHI_PASSWORD"),
-            api_key=api_key or os.environ.get("KOKESHI_API_KEY"),
-            ca_file=ca_file or os.environ.get("KOKESHI_CA_FILE"),
-        )
+        if not (user or api_key):
+            user = os.environ.get("KOKESHI_USER")
+            api_key = os.environ.get("KOKESHI_API_KEY")
+        if user and not password:
+            password = os.environ.get("KOKESHI_PASSWORD")
+        ca_file = ca_file or os.environ.get("KOKESHI_CA_FILE")
+        return cls(url, user=user, password=password, api_key=api_key, ca_file=ca_file)
 
 
 def describe_cause(error: Json) -> str:

@@ -25,7 +25,7 @@ What a filter means, in the engines and in `matches` alike:
 
 from __future__ import annotations
 
-from kokeshi.filters.check import FieldType, check_filter
+from kokeshi.filters.check import check_filter
 from kokeshi.filters.evaluate import matches
 from kokeshi.filters.fields import F, Field
 from kokeshi.filters.literals import Value
@@ -42,6 +42,7 @@ from kokeshi.filters.model import (
 )
 from kokeshi.filters.parse import parse_filter
 from kokeshi.filters.query import build_query
+from kokeshi.types import FieldType
 
 __all__ = [
     "And",

@@ -5,14 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Literal
 
 from kokeshi.errors import FilterError
 from kokeshi.filters.dates import parse_date
 from kokeshi.filters.literals import Value, as_value, format_field, format_value, is_number
 from kokeshi.filters.model import And, Between, Comparison, Exists, Filter, In, Not, Or
-
-FieldType = Literal["float", "integer", "keyword", "boolean", "date"]
+from kokeshi.types import FieldType
 
 _INT64 = range(-(2**63), 2**63)
 

@@ -16,12 +16,13 @@ FIRST_WAIT_S = 0.5
 
 @dataclass(frozen=True)
 class Action:
-    """One document, serialised, with what a failure report shows of it."""
+    """One document, serialised, with what a failure report shows of it. bare: it has no vector."""
 
     id: str
     line: int
     body: bytes
     fields: dict[str, Any]
+    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,25 +65,49 @@ def send_batch(
             items = engine.bulk(index, b"".join(action.body for action in actions))
         except EngineError as error:
             if error.status == 413:
-                if len(actions) == 1:
-                    return [*outcomes, Outcome(actions[0], str(error))]
-                middle = len(actions) // 2
-                halves = (actions[:middle], actions[middle:])
-                return outcomes + [
-                    o for h in halves for o in send_batch(engine, index, h, sleep=sleep)
-                ]
+                return outcomes + _send_halves(engine, index, actions, error, sleep)
             if last or not error.retryable:
                 raise
-            sleep(FIRST_WAIT_S * 2**attempt)
-            continue
-        again = []
-        for action, item in zip(actions, items, strict=True):
-            if item.reason and item.retryable and not last:
-                again.append(action)
-            else:
-                outcomes.append(Outcome(action, item.reason))
-        if not again:
+        else:
+            answered = [Outcome(a, i.reason) for a, i in zip(actions, items, strict=True)]
+            busy = [i.reason is not None and i.retryable and not last for i in items]
+            outcomes += [o for o, again in zip(answered, busy, strict=True) if not again]
+            actions, replaced = _to_repeat(actions, answered, busy)
+            outcomes += [Outcome(action, None) for action in replaced]
+        if not actions:
             break
-        actions = again
         sleep(FIRST_WAIT_S * 2**attempt)
     return outcomes
+
+
+def _send_halves(
+    engine: Engine,
+    index: str,
+    actions: Sequence[Action],
+    error: EngineError,
+    sleep: Callable[[float], None],
+) -> list[Outcome]:
+    """Send a body that is too large as two; a single document that is too large has failed."""
+    if len(actions) == 1:
+        return [Outcome(actions[0], str(error))]
+    middle = len(actions) // 2
+    halves = (actions[:middle], actions[middle:])
+    return [o for half in halves for o in send_batch(engine, index, half, sleep=sleep)]
+
+
+def _to_repeat(
+    actions: Sequence[Action], answered: Sequence[Outcome], busy: Sequence[bool]
+) -> tuple[list[Action], list[Action]]:
+    """Return the actions to send again, and those that a later document of the same id replaced.
+
+    Sending one of the latter again would bring back what the file itself overwrote.
+    """
+    again: list[Action] = []
+    replaced: list[Action] = []
+    newer: set[str] = set()
+    for action, outcome, repeat in reversed(list(zip(actions, answered, busy, strict=True))):
+        if repeat:
+            (replaced if action.id in newer else again).append(action)
+        if repeat or outcome.reason is None:
+            newer.add(action.id)
+    return again[::-1], replaced

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ class FailureLog:
         self.path = path
         self.count = 0
         self.first: str | None = None
+        self._first_line = sys.maxsize
         self._file: IO[bytes] | None = None
         with self._written():
             path.unlink(missing_ok=True)
@@ -41,7 +43,8 @@ class FailureLog:
             with self._written():
                 self._file = self.path.open("wb")
         self.count += 1
-        self.first = self.first or f"line {line}: {reason}"
+        if line < self._first_line:  # batches answer later than bad lines are seen
+            self._first_line, self.first = line, f"line {line}: {reason}"
         entry = {"line": line, "id": id_, "reason": reason, "document": document}
         with self._written():
             self._file.write(orjson.dumps(entry, default=repr) + b"\n")

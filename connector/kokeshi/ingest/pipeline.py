@@ -78,7 +78,7 @@ def ingest_records(
     """Index every document of `source`; encoders: vector name -> its encoder.
 
     prepare: makes the index ready; called once, when the first batch can be sent, so that a source
-    or an encoder that fails before it leaves the index as it was.
+    without a usable document, or an encoder that fails, leaves the index as it was.
 
     A document that cannot be indexed goes to `failures` with its reason, the rest is indexed.
     Raises EngineError where the engine goes away; what was acknowledged stays, and the same call
@@ -105,12 +105,11 @@ def ingest_records(
 def _prepared(
     batches: Iterator[list[Action]], prepare: Callable[[], object]
 ) -> Iterator[list[Action]]:
-    """Yield the batches, with `prepare` called when the first is made, or when there is none."""
-    first = next(batches, None)
-    prepare()
-    if first:
-        yield first
-        yield from batches
+    """Yield the batches, with `prepare` called when the first is made."""
+    for number, batch in enumerate(batches):
+        if number == 0:
+            prepare()
+        yield batch
 
 
 def _sent(engine: Engine, index: str, batches: Iterable[list[Action]]) -> Iterator[list[Outcome]]:
@@ -162,8 +161,10 @@ class _Run:
             action = outcome.action
             if outcome.reason:
                 self.failures.write(action.line, outcome.reason, action.fields, id_=action.id)
-            else:
-                self.indexed += 1
+                continue
+            self.indexed += 1
+            self.without_vector += action.bare
+            self._count_duplicate(action.id)
 
     def _encoded(self, records: list[Record]) -> Iterator[Action]:
         """Yield the actions of a chunk; a document that cannot be one is logged instead."""
@@ -183,12 +184,10 @@ class _Run:
             for field, values in vector_columns(vector, name, embedded.vectors[rows]).items():
                 for row, value in zip(rows, values, strict=True):
                     columns[row][field] = value
-        self.without_vector += len(bare & set(columns))
         for row, vectors in columns.items():
             record, id_, fields = prepared[row]
-            self._count_duplicate(id_)
             body = serialise(id_, {**fields, **vectors})
-            yield Action(id_, record.line, body, fields)
+            yield Action(id_, record.line, body, fields, bare=row in bare)
 
     def _prepared(self, records: list[Record]) -> list[tuple[Record, str, Json]]:
         """Return each record with its id and typed fields; one that has no such is logged."""

@@ -68,11 +68,16 @@ def guess_fields(source: Source, sample: int = 1000) -> list[FieldGuess]:
     return guess_sample(read_sample(source, sample))
 
 
-def guess_sample(sample: Sample) -> list[FieldGuess]:
-    """Guess from a sample that is read already; raises InputError where no field can be the id."""
-    id_ = find_id(sample)
+def guess_sample(sample: Sample, id_field: str | None = None) -> list[FieldGuess]:
+    """Guess from a sample that is read already; raises InputError where no field can be the id.
+
+    id_field: the id, where the user names it.
+    """
+    id_ = find_id(sample, id_field)
     guesses = [
-        _as_guess(profile, _id_place(sample) if profile is id_ else _place(profile), sample)
+        _as_guess(
+            profile, _id_place(profile, sample) if profile is id_ else _place(profile), sample
+        )
         for profile in sample.fields
     ]
     return _without_children([_with_words(g, guesses) for g in guesses])
@@ -100,8 +105,12 @@ def _blank_note(profile: FieldProfile, place: _Place) -> str:
     return f", but {_count(profile.blanks, 'document')} with an empty one will be refused"
 
 
-def _id_place(sample: Sample) -> _Place:
-    return _Place("id", f"filled and unique in {_count(sample.documents, 'document')}", "keyword")
+def _id_place(profile: FieldProfile, sample: Sample) -> _Place:
+    documents, distinct = _count(sample.documents, "document"), len(profile.distinct)
+    if distinct == profile.filled == sample.documents:
+        return _Place("id", f"filled and unique in {documents}", "keyword")
+    reason = f"{distinct:,} distinct values in {documents}: of repeats the last one stays"
+    return _Place("id", reason, "keyword")
 
 
 def _place(profile: FieldProfile) -> _Place:

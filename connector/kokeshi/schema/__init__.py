@@ -3,7 +3,6 @@
 from kokeshi.schema.index import (
     FIELD_TYPES,
     EncoderSpec,
-    FieldType,
     IndexSpec,
     Space,
     SubField,
@@ -13,6 +12,7 @@ from kokeshi.schema.index import (
 from kokeshi.schema.load import load_plan, load_spec, parse_spec
 from kokeshi.schema.plan import Fuse, Match, Rescore, SearchPlan, Shortlist
 from kokeshi.schema.template import Template
+from kokeshi.types import FieldType
 
 __all__ = [
     "FIELD_TYPES",

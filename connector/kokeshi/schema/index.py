@@ -10,8 +10,8 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from kokeshi.schema.base import Model
 from kokeshi.schema.plan import SearchPlan
 from kokeshi.schema.template import Template
+from kokeshi.types import FieldType
 
-FieldType = Literal["float", "integer", "keyword", "boolean", "date"]
 FIELD_TYPES: tuple[str, ...] = get_args(FieldType)
 Space = Literal["cosine", "dot", "l2"]
 Dimension = Annotated[int, Field(ge=1, le=16_000)]

@@ -72,13 +72,3 @@ class SearchPlan(Model):
         if self.match and self.shortlist and not self.fuse:
             raise ValueError("match and shortlist together need fuse, to bring two scores to one")
         return self
-
-    @property
-    def needs_text(self) -> bool:
-        """Whether the plan matches the query's words."""
-        return self.match is not None
-
-    @property
-    def needs_vector(self) -> bool:
-        """Whether the plan compares the query's vector."""
-        return self.shortlist is not None or self.rescore is not None
