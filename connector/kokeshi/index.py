@@ -101,7 +101,8 @@ class Index:
         if not self._found(body, other_spec=recreate):
             self.engine.create_index(name, body)
         elif recreate:
-            trial = f"{name}-trial"
+            trial = f"{name}-kokeshi-trial"
+            self.engine.delete_index(trial)  # of a run that was killed here
             self.engine.create_index(trial, body)
             self.engine.delete_index(trial)
             self.engine.delete_index(name)

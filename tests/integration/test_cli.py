@@ -412,7 +412,7 @@ def test_the_index_of_another_spec(shop: Shop) -> None:
     assert problem.endswith("or replace it with: kokeshi ingest FILE --recreate")
     shop.write("other.yaml", spec.replace("price: float", "price: integer"))
     problem = error_of(shop.run("ingest", "products.csv", "--spec", "other.yaml"))
-    assert "field 'price' is double, not long; choose another index name" in problem
+    assert 'price, type is "double" there, "long" here; choose another index name' in problem
     assert shop.state() == before
 
 

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 COMMAND = [str(Path(sys.executable).with_name("kokeshi")), "demo", "--products", "1000"]
 CACHE = cache_folder(engine_account())
-"""Of the assembled engine. The catalogue goes to the user's cache, which the tests put elsewhere."""
+"""Of the assembled engine and the generated catalogue."""
 
 MOMENTS = {
     "starting the engine": ("Waiting for the engine to answer", 0.2),
@@ -44,9 +44,8 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
-        self.catalogue = folder / "cache"
         kept = {k: v for k, v in os.environ.items() if not k.startswith("KOKESHI_")}
-        own = {"KOKESHI_HOME": str(self.home), "XDG_CACHE_HOME": str(self.catalogue)}
+        own = {"KOKESHI_HOME": str(self.home)}
         self.environment = {**kept, **own, "KOKESHI_CACHE": str(CACHE), "PYTHONWARNINGS": "error"}
         self.folder = folder
 
@@ -169,9 +168,8 @@ def test_to_its_end(demo: Demo) -> None:
     assert list(demo.home.glob("opensearch-*/tmp")) == []
     assert list(demo.home.glob("opensearch-*/data/nodes/0")) != []
     assert list(demo.home.glob("opensearch-*/data/nodes/0/indices/*")) == []
-    if sys.platform.startswith("linux"):
-        generated = sorted(path.name for path in demo.catalogue.glob("kokeshi/generated/*"))
-        assert generated == ["catalogue.json", "judgments.csv", "products.jsonl.gz"]
+    generated = sorted(path.name for path in (CACHE / "generated" / "1000").iterdir())
+    assert generated == ["catalogue.json", "judgments.csv", "products.jsonl.gz"]
 
 
 def test_a_folder_that_lacks_the_catalogues(demo: Demo) -> None:

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from kokeshi.cli.common import (
-    out,
-    takes_connection,
-)
+from kokeshi.cli.common import JsonOption, err, out, print_json, takes_connection
 from kokeshi.cli.engine import show_progress
 from kokeshi.cli.ingest import print_report, progress_bar
 from kokeshi.cli.search import hits_table
@@ -26,6 +24,7 @@ from kokeshi.index import Index
 from kokeshi.ingest import Source
 from kokeshi.plans import DEFAULT_PLAN, find_plan
 from kokeshi.tune import Curve, measure_plans, sample_texts
+from kokeshi.types import Json
 from kokeshi_eval import compare, load_judgments
 from kokeshi_eval.render import print_comparison
 
@@ -47,6 +46,7 @@ def demo(
         bool, typer.Option("--keep", help="Leave the engine running and the indices in it.")
     ] = False,
     connection: Connection | None = None,
+    json: JsonOption = False,
 ) -> None:
     """Ingest a catalogue, search it, measure recall and latency, judge a ranking change.
 
@@ -54,19 +54,22 @@ def demo(
     and stops it again. Its indices are its own and are removed at the end.
     """
     catalogues = find_catalogues(data, products=products)
-    with _engine(connection, keep=keep) as engine:
-        for catalogue in catalogues:
-            _show(catalogue, engine, keep=keep)
-    _say_next(catalogues, keep=keep)
+    console = err if json else out
+    with _engine(console, connection, keep=keep) as engine:
+        figures = {c.name: _show(console, c, engine, keep=keep) for c in catalogues}
+    if json:
+        print_json(figures)
+    else:
+        _say_next(catalogues, keep=keep)
 
 
 @contextmanager
-def _engine(connection: Connection | None, *, keep: bool) -> Iterator[Engine]:
+def _engine(console: Console, connection: Connection | None, *, keep: bool) -> Iterator[Engine]:
     if connection is not None:
-        with _connected(connection, "") as engine:
+        with _connected(console, connection, "") as engine:
             yield engine
         return
-    _head("Engine")
+    _head(console, "Engine")
     started = time.monotonic()
     with show_progress() as on_progress:
         embedded = EmbeddedEngine(on_progress=on_progress, detach=keep)
@@ -75,7 +78,7 @@ def _engine(connection: Connection | None, *, keep: bool) -> Iterator[Engine]:
         f"started in {time.monotonic() - started:.0f} s" if embedded.started else "already running"
     )
     try:
-        with _connected(Connection(address), f", embedded, {how}") as engine:
+        with _connected(console, Connection(address), f", embedded, {how}") as engine:
             yield engine
     finally:
         if embedded.started and not keep:
@@ -83,79 +86,90 @@ def _engine(connection: Connection | None, *, keep: bool) -> Iterator[Engine]:
 
 
 @contextmanager
-def _connected(connection: Connection, how: str) -> Iterator[Engine]:
+def _connected(console: Console, connection: Connection, how: str) -> Iterator[Engine]:
     engine = connect(connection)
     try:
-        out.print(f"{engine.capabilities} at {connection.url}{how}")
+        console.print(f"{engine.capabilities} at {connection.url}{how}")
         yield engine
     finally:
         engine.close()
 
 
-def _show(catalogue: Catalogue, engine: Engine, *, keep: bool) -> None:
+def _show(console: Console, catalogue: Catalogue, engine: Engine, *, keep: bool) -> Json:
     index = Index(catalogue.spec, engine)
     try:
-        _ingest(catalogue, index)
-        _search(catalogue, index)
-        _measure(catalogue, index)
-        _evaluate(catalogue, index)
+        return {
+            "ingest": _ingest(console, catalogue, index),
+            "searches": _search(console, catalogue, index),
+            "recall": _measure(console, catalogue, index),
+            "evaluation": _evaluate(console, catalogue, index),
+        }
     finally:
         if not keep:
             engine.delete_index(index.spec.index)
 
 
-def _ingest(catalogue: Catalogue, index: Index) -> None:
-    _head(f"Catalogue: {catalogue.name}")
-    out.print(catalogue.origin)
+def _ingest(console: Console, catalogue: Catalogue, index: Index) -> Json:
+    _head(console, f"Catalogue: {catalogue.name}")
+    console.print(catalogue.origin)
     source = Source(catalogue.products)
     with progress_bar(source) as on_progress:
         report = index.ingest(source, recreate=True, on_progress=on_progress)
-    print_report(report, index.spec.index, index.count())
+    print_report(report, index.spec.index, index.count(), console)
     if report.failed:
         raise KokeshiError(f"{report.failed} documents of the demo failed: {report.first_failure}")
+    return report.to_json() | {"origin": catalogue.origin, "generated": catalogue.generated}
 
 
-def _search(catalogue: Catalogue, index: Index) -> None:
+def _search(console: Console, catalogue: Catalogue, index: Index) -> list[Json]:
+    found = []
     for text, condition in catalogue.searches:
-        out.print(f"\n$ kokeshi search {text!r} --filter {condition!r}")
-        out.print(hits_table(index.search(text, filter=condition, size=3), index.spec))
+        result = index.search(text, filter=condition, size=3)
+        console.print(f"\n$ kokeshi search {text!r} --filter {condition!r}")
+        console.print(hits_table(result, index.spec))
+        found.append({"text": text, "filter": condition, **result.to_json()})
+    return found
 
 
-def _measure(catalogue: Catalogue, index: Index) -> None:
+def _measure(console: Console, catalogue: Catalogue, index: Index) -> Json:
     title = next(iter(index.spec.text))
     plan = find_plan(index.spec, DEFAULT_PLAN)
     queries = {f"{title}s of the catalogue": sample_texts(index, title, RECALL_QUERIES, seed=1)}
     if catalogue.judgments:
         queries["judged queries"] = list(load_judgments(catalogue.judgments).queries)
-    _head("Recall@10 and latency of two-stage against exact")
+    _head(console, "Recall@10 and latency of two-stage against exact")
+    curves = {}
     for name, texts in queries.items():
         measure_plans(index, texts[:50], [plan])  # warm: caches, compiled code
-        _print_recall(name, measure_plans(index, texts, [plan]))
+        curves[name] = measure_plans(index, texts, [plan])
+        _print_recall(console, name, curves[name])
+    return {name: curve.to_json() for name, curve in curves.items()}
 
 
-def _print_recall(name: str, curve: Curve) -> None:
+def _print_recall(console: Console, name: str, curve: Curve) -> None:
     exact, two_stage = curve.cells
-    out.print(
+    console.print(
         f"{curve.queries} {name}: recall {two_stage.recall:.4f} with {two_stage.dims} dimensions and "
         f"k = {two_stage.k}; median {two_stage.p50_ms:.1f} ms, exact {exact.p50_ms:.1f} ms"
     )
 
 
-def _evaluate(catalogue: Catalogue, index: Index) -> None:
+def _evaluate(console: Console, catalogue: Catalogue, index: Index) -> Json | None:
     if catalogue.judgments is None:
-        return
-    _head("A ranking change, judged offline: bm25 -> hybrid")
+        return None
+    _head(console, "A ranking change, judged offline: bm25 -> hybrid")
     if catalogue.generated:
-        out.print(
+        console.print(
             "Products and grades are generated: these figures check the mechanics, "
             "they say nothing of how good a ranking is."
         )
     comparison = compare(index, load_judgments(catalogue.judgments), "bm25", "hybrid")
-    print_comparison(comparison, out)
+    print_comparison(comparison, console)
+    return comparison.to_json()
 
 
 def _say_next(catalogues: list[Catalogue], *, keep: bool) -> None:
-    _head("Next")
+    _head(out, "Next")
     if keep:
         out.print(f"kokeshi search 'red dress' --spec {catalogues[-1].spec_file}")
     out.print(
@@ -164,5 +178,5 @@ def _say_next(catalogues: list[Catalogue], *, keep: bool) -> None:
     )
 
 
-def _head(text: str) -> None:
-    out.rule(f"[bold]{text}", align="left")
+def _head(console: Console, text: str) -> None:
+    console.rule(f"[bold]{text}", align="left")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, cast
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from kokeshi.cli.common import (
@@ -70,17 +71,21 @@ def ingest(
         )
 
 
-def print_report(report: IngestReport, index: str, count: int) -> None:
+def print_report(report: IngestReport, index: str, count: int, console: Console = out) -> None:
     """Print the summary of an ingest in one or two lines."""
     rate = report.indexed / report.seconds if report.seconds else 0
-    out.print(
+    console.print(
         f"Indexed {report.indexed:,} of {report.read:,} documents in {report.seconds:.1f} s "
         f"({rate:,.0f} documents/s); '{index}' now holds {count:,}."
     )
     if report.duplicates:
-        out.print(f"{report.duplicates:,} had an id that the file repeats; the last of each stays.")
+        console.print(
+            f"{report.duplicates:,} had an id that the file repeats; the last of each stays."
+        )
     if report.without_vector:
-        out.print(f"{report.without_vector:,} have no text to embed: found by their words only.")
+        console.print(
+            f"{report.without_vector:,} have no text to embed: found by their words only."
+        )
     if 0 < report.indexed == report.without_vector:
         err.print("Warning: no document has a vector; check the field names of vectors' source.")
 
