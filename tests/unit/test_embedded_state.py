@@ -114,6 +114,15 @@ def test_a_process_that_does_not_answer_is_not_running(
     assert state_path(tmp_path).exists()  # it may still be starting
 
 
+def test_one_that_lives_but_does_not_answer_is_left_to_its_user(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    write_state(tmp_path, make_state(sleeper.pid))
+    with pytest.raises(EmbeddedError, match=r"does not answer \(pid \d+\).*kokeshi engine stop"):
+        EmbeddedEngine(tmp_path).start()
+    assert sleeper.poll() is None
+
+
 def test_stop_ends_it_and_is_harmless_twice(
     tmp_path: Path, sleeper: subprocess.Popen[bytes]
 ) -> None:

@@ -165,7 +165,7 @@ class EmbeddedEngine:
         self.started = False
 
     def _find_usable(self) -> EngineState | None:
-        """Return the running engine; end one that is on its way out or hangs. We hold the lock."""
+        """Return the running engine; wait for one that is on its way out. We hold the lock."""
         state = read_state(self.home)
         if state is None:
             return None
@@ -175,9 +175,11 @@ class EmbeddedEngine:
         elif state.answers() or state.answers(timeout=15.0):
             self._require_fitting(state)
             return state
-        hanging = Progress(f"Stopping an engine that does not answer (pid {state.pid})")
-        if state.alive():
-            self._options.report(hanging)
+        elif state.alive():  # it may be busy for somebody: not ours to end
+            raise EmbeddedError(
+                f"The engine in {self.home} runs but does not answer (pid {state.pid}): look at "
+                "`kokeshi engine logs`, or end it with `kokeshi engine stop`"
+            )
         stop_process(state.pid, state.identity)
         remove_state(self.home, state)
         return None
