@@ -41,6 +41,7 @@ def compare(
     for name, value in (("k", k), ("impact_k", impact_k)):
         if not 1 <= value <= MAX_K:
             raise InputError(f"{name} {value}: a rank from 1 to {MAX_K} is expected")
+    index.check_vectors()
     size = max(k, impact_k)
     replay = _Replay(index, index.concrete_name())
     before = replay.build_bodies(judgments.queries, baseline, size)

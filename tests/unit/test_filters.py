@@ -28,6 +28,7 @@ from kokeshi.filters import (
     fields_of,
     matches,
     parse_filter,
+    read_filter,
 )
 
 TYPES: dict[str, FieldType] = {
@@ -589,3 +590,24 @@ def test_a_field_without_a_column_is_missing_everywhere():
 def test_fields_of_names_every_field():
     found = fields_of(parse_filter("a = 1 and not (b exists or c in (1) or d between 1 and 2)"))
     assert found == {"a", "b", "c", "d"}
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "problem"),
+    [
+        ("size = 4", 1, "unknown field 'size'"),
+        ("price < 5 and size = 4", 15, "unknown field 'size'"),
+        ("price < 5 or not (`size` exists)", 19, "unknown field 'size'"),
+        ("price < 5 and price = cheap", 15, "field 'price' is a float, which cheap does not fit"),
+        ("gender in (price) and price = cheap", 23, "field 'price' is a float"),
+        ("gender = price and price not in (cheap)", 20, "field 'price' is a float"),
+    ],
+)
+def test_a_condition_that_does_not_fit_is_pointed_at(text, column, problem):
+    with pytest.raises(FilterError, match=f"^column {column}: {problem}"):
+        read_filter(text, {"price": "float", "gender": "keyword"})
+
+
+def test_a_text_that_fits_is_checked():
+    found = read_filter("price < 5", {"price": "float"})
+    assert found == Comparison("price", "<", 5.0)

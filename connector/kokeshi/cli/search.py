@@ -21,8 +21,8 @@ from kokeshi.cli.common import (
 )
 from kokeshi.engines import Connection
 from kokeshi.errors import InputError
-from kokeshi.filters import Filter, parse_filter
 from kokeshi.index import Index, SearchOptions
+from kokeshi.plans.build import all_filters
 from kokeshi.results import SearchResult
 from kokeshi.schema import IndexSpec
 
@@ -59,7 +59,7 @@ def search(
     with Index.open(spec, connection) as index:
         asked: SearchOptions = {
             "vector": read_vector(vector) if vector else None,
-            "filter": join_filters(filter),
+            "filter": all_filters(index.spec, *(filter or [])),
             "plan": plan,
             "size": size,
             "offset": offset,
@@ -72,15 +72,6 @@ def search(
         print_json(result.to_json())
     else:
         out.print(hits_table(result, index.spec))
-
-
-def join_filters(texts: list[str] | None) -> Filter | None:
-    """Return the conjunction of filter texts; None without any."""
-    joined: Filter | None = None
-    for text in texts or []:
-        parsed = parse_filter(text)
-        joined = parsed if joined is None else joined & parsed
-    return joined
 
 
 def print_request(index: Index, body: object, *, json: bool) -> None:

@@ -42,6 +42,7 @@ from kokeshi.filters.model import (
 )
 from kokeshi.filters.parse import parse_filter
 from kokeshi.filters.query import build_query
+from kokeshi.filters.read import read_filter
 from kokeshi.types import FieldType
 
 __all__ = [
@@ -62,4 +63,5 @@ __all__ = [
     "fields_of",
     "matches",
     "parse_filter",
+    "read_filter",
 ]

@@ -8,7 +8,7 @@ from typing import Final
 
 from kokeshi.engines.base import Capabilities, Dialect
 from kokeshi.errors import SpecError
-from kokeshi.filters import And, Filter, check_filter, parse_filter
+from kokeshi.filters import And, Filter, check_filter, read_filter
 from kokeshi.plans import opensearch
 from kokeshi.plans.stages import Stages, resolve
 from kokeshi.schema import FieldType, IndexSpec, SearchPlan
@@ -60,8 +60,12 @@ def filter_types(spec: IndexSpec) -> dict[str, FieldType]:
 
 def all_filters(spec: IndexSpec, *filters: Filter | str | None) -> Filter | None:
     """Return the checked conjunction of filters, each an expression or its text; None without any."""
-    parsed = [parse_filter(f) if isinstance(f, str) else f for f in filters if f is not None]
-    checked = [check_filter(f, filter_types(spec)) for f in parsed]
+    types = filter_types(spec)
+    checked = [
+        read_filter(f, types) if isinstance(f, str) else check_filter(f, types)
+        for f in filters
+        if f is not None
+    ]
     if len(checked) > 1:
         return And(tuple(checked))
     return checked[0] if checked else None
