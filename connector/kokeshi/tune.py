@@ -143,12 +143,12 @@ def choose(curve: Curve, target: float) -> Cell | None:
     """Return the fastest cell whose recall reaches the target; None where none does.
 
     Of cells within 10% of the fastest, which another run could order otherwise, it is the one with
-    the fewest dimensions and candidates.
+    the fewest candidates, then dimensions.
     """
     good = [cell for cell in curve.cells if cell.dims and cell.recall >= target]
     fastest = min((cell.p50_ms for cell in good), default=0.0)
     near = [cell for cell in good if cell.p50_ms <= 1.1 * fastest]
-    return min(near, key=lambda cell: (cell.dims, cell.k), default=None)
+    return min(near, key=lambda cell: (cell.k, cell.dims), default=None)
 
 
 def sample_texts(index: Index, field: str, n: int, *, seed: int) -> list[str]:

@@ -115,8 +115,9 @@ def test_a_process_that_does_not_answer_is_not_running(
 
 
 def test_one_that_lives_but_does_not_answer_is_left_to_its_user(
-    tmp_path: Path, sleeper: subprocess.Popen[bytes]
+    tmp_path: Path, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("kokeshi.embedded.engine.PATIENCE_S", 0.1)
     write_state(tmp_path, make_state(sleeper.pid))
     with pytest.raises(EmbeddedError, match=r"does not answer \(pid \d+\).*kokeshi engine stop"):
         EmbeddedEngine(tmp_path).start()

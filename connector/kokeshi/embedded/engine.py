@@ -23,6 +23,9 @@ from kokeshi.embedded.start import Options, start_new
 from kokeshi.embedded.state import EngineState, read_state, remove_state
 from kokeshi.errors import EmbeddedError
 
+PATIENCE_S = 20.0
+"""How long an engine that does not answer may take to end."""
+
 
 @dataclass(frozen=True)
 class EngineStatus:
@@ -175,7 +178,7 @@ class EmbeddedEngine:
         elif state.answers() or state.answers(timeout=15.0):
             self._require_fitting(state)
             return state
-        elif state.alive():  # it may be busy for somebody: not ours to end
+        elif not self._ends_by_itself(state):  # it may be busy for somebody: not ours to end
             raise EmbeddedError(
                 f"The engine in {self.home} runs but does not answer (pid {state.pid}): look at "
                 "`kokeshi engine logs`, or end it with `kokeshi engine stop`"
@@ -183,6 +186,12 @@ class EmbeddedEngine:
         stop_process(state.pid, state.identity)
         remove_state(self.home, state)
         return None
+
+    def _ends_by_itself(self, state: EngineState) -> bool:
+        """Wait for an engine whose start was killed, which its guard is about to stop."""
+        if state.alive():
+            self._options.report(Progress("Waiting for an engine that does not answer"))
+        return wait_until_gone(state.pid, state.identity, PATIENCE_S)
 
     def _require_fitting(self, state: EngineState) -> None:
         """Refuse to hand out an engine that is not the one asked for."""
