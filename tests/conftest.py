@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import traceback
 import warnings
@@ -19,6 +20,9 @@ from kokeshi.errors import EmbeddedError
 
 REQUIRED = os.environ.get("CI", "").lower() in ("1", "true")
 """On CI the engines and the data are there: what cannot run there is broken."""
+
+# a shell starts background jobs with Ctrl-C ignored, which every child here would inherit
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -160,10 +160,13 @@ def test_an_owner_that_ends_while_starting_leaves_nothing(
 ) -> None:
     command = [sys.executable, "-c", OWNER, str(home)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as owner:
-        pid, identity = wait_for_state(home)
-        owner.send_signal(number)
-        assert wait_until_gone(pid, identity, 15.0)
-        assert owner.wait(15) != 0
+        try:
+            pid, identity = wait_for_state(home)
+            owner.send_signal(number)
+            assert wait_until_gone(pid, identity, 15.0)
+            assert owner.wait(15) != 0
+        finally:
+            owner.kill()
 
 
 def test_two_processes_at_once_share_one_engine(home: Path) -> None:
