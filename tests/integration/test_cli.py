@@ -344,8 +344,14 @@ def error_of(ran: Ran) -> str:
 
 
 BAD_SEARCHES = {
-    "unknown field": (["-f", "prize < 5"], r"unknown field 'prize': did you mean 'price'\?"),
-    "wrong type": (["-f", "price = cheap"], "field 'price' is a float, which cheap .*: give a"),
+    "unknown field": (
+        ["-f", "prize < 5"],
+        r"column 1: unknown field 'prize': did you mean 'price'\?",
+    ),
+    "wrong type": (
+        ["-f", "price = cheap"],
+        "column 1: field 'price' is a float, which cheap .*: give a",
+    ),
     "syntax": (["-f", "price < 5 and and"], "column 15: expected a field name, not 'and'"),
     "missing spec": (["-s", "no.yaml"], "no.yaml: no such file; write one with: kokeshi init"),
     "unknown plan": (
