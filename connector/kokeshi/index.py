@@ -167,8 +167,10 @@ class Index:
         Raises SpecError, FilterError or EncoderError where query, plan and spec do not fit, and
         EngineError where the engine refuses.
         """
+        plan = options["plan"] = find_plan(self.spec, options.get("plan"))
         body = self.build_search(text, **options)
-        self.check_vectors()
+        if vector_names(self.spec, plan):  # words alone need no encoder, which the check loads
+            self.check_vectors()
         return parse_search(self.engine.search(self.spec.index, body))
 
     def build_search(self, text: str | None = None, **options: Unpack[SearchOptions]) -> Json:

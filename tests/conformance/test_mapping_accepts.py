@@ -173,3 +173,9 @@ def test_the_example_is_accepted(engine, pytestconfig):
         assert Index(spec, engine).create() is False
     finally:
         engine.delete_index("t-example")
+
+
+def test_a_search_by_words_alone_loads_no_encoder(index):
+    fresh = Index(index.spec, index.engine)
+    assert fresh.search("north", plan=match("brand")).ids == ["1"]
+    assert "encoders" not in vars(fresh)
