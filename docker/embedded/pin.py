@@ -1,7 +1,7 @@
 """Resolve an engine.yaml into the pinned pom.xml and checksums.sha256 beside it.
 
 For maintainers who move to a new engine version: edit engine.yaml, run
-`python docker/embedded/pin.py 3.6`, review the difference, run the tests marked `engine`.
+`python docker/embedded/pin.py opensearch/3.6`, review the difference, run the tests marked `engine`.
 Users never run this: assembling copies what pom.xml lists, without resolving anything.
 """
 
@@ -26,6 +26,7 @@ HEADER = (
     "  <version>1</version>\n"
     "  <packaging>pom</packaging>\n"
 )
+TITLES = {"opensearch": "OpenSearch {} with k-NN", "elasticsearch": "Elasticsearch {}"}
 # A file in the distribution: its folder, its coordinates (group, artifact, version, type), its path.
 Pinned = tuple[str, tuple[str, str, str, str], Path]
 
@@ -33,27 +34,20 @@ Pinned = tuple[str, tuple[str, str, str, str], Path]
 def main() -> None:
     """Resolve, then write pom.xml and checksums.sha256."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("version", help="the folder beside this file, e.g. 3.6")
+    parser.add_argument("version", help="the folder beside this file, e.g. opensearch/3.6")
     folder = Path(__file__).parent / parser.parse_args().version
     recipe = yaml.safe_load((folder / "engine.yaml").read_text("utf-8"))
     with tempfile.TemporaryDirectory() as scratch:
         pinned = resolve(recipe, Path(scratch))
-        (folder / "pom.xml").write_text(build_copy_pom(recipe["version"], pinned), "utf-8")
-        lines = sorted(
-            f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {target}/{path.name}\n"
-            for target, _, path in pinned
-        )
+        name = TITLES[folder.parent.name].format(recipe["version"])
+        (folder / "pom.xml").write_text(build_copy_pom(name, pinned), "utf-8")
+        lines = sorted(f"{sha256_of(path)}  {target}/{path.name}\n" for target, _, path in pinned)
     (folder / "checksums.sha256").write_text("".join(sorted(lines, key=lambda x: x[66:])), "utf-8")
 
 
 def resolve(recipe: dict[str, Any], scratch: Path) -> list[Pinned]:
     """One Maven reactor with a project per target folder, so that closures never mix."""
-    projects = {"lib": (recipe["libraries"], True)}
-    for module in recipe["modules"]:
-        transitive = module.get("transitive", True)
-        projects[f"modules/{module['name']}"] = ([module["artifact"]], transitive)
-    plugin = recipe["plugin"]
-    projects[f"plugins/{plugin['name']}"] = ([plugin["archive"], *plugin.get("extra", [])], False)
+    projects = list_projects(recipe)
     names = {target: target.replace("/", "-") for target in projects}
     for target, (coordinates, transitive) in projects.items():
         write_project(scratch / names[target], names[target], coordinates, transitive)
@@ -64,6 +58,19 @@ def resolve(recipe: dict[str, Any], scratch: Path) -> list[Pinned]:
     options = ["-DincludeScope=runtime", "-Dmdep.useRepositoryLayout=true"]
     subprocess.run(["mvn", "-B", "-q", goal, *options], cwd=scratch, check=True)
     return drop_duplicates({t: find_artifacts(scratch / n) for t, n in names.items()}, recipe)
+
+
+def list_projects(recipe: dict[str, Any]) -> dict[str, tuple[list[str], bool]]:
+    """Each target folder with its coordinates, and whether their dependencies belong to it."""
+    if "archive" in recipe:
+        return {"archive": ([recipe["archive"]["artifact"]], False)}
+    projects = {"lib": (recipe["libraries"], True)}
+    for module in recipe["modules"]:
+        transitive = module.get("transitive", True)
+        projects[f"modules/{module['name']}"] = ([module["artifact"]], transitive)
+    plugin = recipe["plugin"]
+    projects[f"plugins/{plugin['name']}"] = ([plugin["archive"], *plugin.get("extra", [])], False)
+    return projects
 
 
 def write_project(folder: Path, name: str, coordinates: list[str], transitive: bool) -> None:
@@ -112,10 +119,10 @@ def drop_duplicates(
     resolved: dict[str, list[tuple[tuple[str, str, str, str], Path]]], recipe: dict[str, Any]
 ) -> list[Pinned]:
     """Leave out of a module what `lib` or the module that it extends already has."""
-    parents = {f"modules/{m['name']}": m.get("extends") for m in recipe["modules"]}
+    parents = {f"modules/{m['name']}": m.get("extends") for m in recipe.get("modules", ())}
     pinned: list[Pinned] = []
     for target, artifacts in resolved.items():
-        above = [] if target == "lib" else list(resolved["lib"])
+        above = [] if target == "lib" else list(resolved.get("lib", ()))
         if parents.get(target):
             above += resolved[f"modules/{parents[target]}"]
         known = {(group, artifact) for (group, artifact, _, _), _ in above}
@@ -123,7 +130,16 @@ def drop_duplicates(
     return pinned
 
 
-def build_copy_pom(version: str, pinned: list[Pinned]) -> str:
+def sha256_of(path: Path) -> str:
+    """The hexadecimal digest of a file that may be large."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def build_copy_pom(name: str, pinned: list[Pinned]) -> str:
     """One project whose only goal copies each pinned artifact to its folder."""
     items = ""
     for target, parts, path in sorted(pinned, key=lambda item: (item[0], item[1])):
@@ -134,7 +150,7 @@ def build_copy_pom(version: str, pinned: list[Pinned]) -> str:
         )
     group, artifact, release = PLUGIN
     return (
-        f"<!-- Written by pin.py from engine.yaml: what OpenSearch {version} with k-NN is made of.\n"
+        f"<!-- Written by pin.py from engine.yaml: what {name} is made of.\n"
         "     mvn dependency:copy -Dkokeshi.target=FOLDER -->\n"
         + HEADER.format(name="kokeshi-embedded-engine")
         + "  <build>\n    <plugins>\n      <plugin>\n"

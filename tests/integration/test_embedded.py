@@ -86,7 +86,7 @@ def wait_for_state(home: Path) -> tuple[int, str]:
     """Return pid and identity of the engine as soon as it is launched, long before it answers."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        state = read_state(home) if home.exists() else None
+        state = read_state(home, "opensearch") if home.exists() else None
         if state is not None:
             return state.pid, state.identity
         time.sleep(0.05)
@@ -190,7 +190,7 @@ def test_a_taken_port_is_named_before_anything_starts(home: Path) -> None:
         port = server.getsockname()[1]
         with pytest.raises(EmbeddedError, match=f"Port {port} is taken"):
             EmbeddedEngine(home, port=port).start()
-    assert read_state(home) is None
+    assert read_state(home, "opensearch") is None
 
 
 def test_a_killed_engine_is_noticed_and_starts_again(home: Path) -> None:
@@ -214,14 +214,14 @@ def test_an_engine_that_dies_shows_its_last_words(home: Path) -> None:
     with pytest.raises(EmbeddedError, match=r"ended while starting .*\n(.*\n)*.*heap") as caught:
         EmbeddedEngine(home, heap="1k").start()
     assert len(str(caught.value)) < 3000
-    assert read_state(home) is None
+    assert read_state(home, "opensearch") is None
     assert "heap" in EmbeddedEngine(home).logs(20)
 
 
 def test_an_engine_that_is_too_slow_is_stopped(home: Path) -> None:
     with pytest.raises(EmbeddedError, match="did not answer within 1 s"):
         EmbeddedEngine(home, heap=HEAP, timeout=1.0).start()
-    assert read_state(home) is None
+    assert read_state(home, "opensearch") is None
 
 
 def test_a_damaged_cache_is_assembled_again(

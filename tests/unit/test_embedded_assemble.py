@@ -43,8 +43,8 @@ def recipe(tmp_path: Path) -> Recipe:
         archive.writestr("plugin-descriptor.properties", DESCRIPTOR)
         archive.writestr("knn.jar", "k")
     files = {"lib/a-1.jar": b"a", "modules/m/m-1.jar": b"m", "plugins/knn/knn-1.zip": packed}
-    pins = tmp_path / "9.9"
-    pins.mkdir()
+    pins = tmp_path / "opensearch" / "9.9"
+    pins.mkdir(parents=True)
     lines = []
     for name, content in files.items():
         data = content.getvalue() if isinstance(content, io.BytesIO) else content

@@ -25,6 +25,7 @@ def test_status(tmp_path: Path) -> None:
     found = json.loads(run("status", "--json", "--home", tmp_path))
     assert found == {
         "running": False,
+        "engine": "opensearch",
         "url": None,
         "pid": None,
         "version": None,

@@ -135,3 +135,20 @@ def test_root_starts_it_as_another_user(spec: dict[str, Any]) -> None:
     assert eventually(lambda: guard.status() == 0)
     guard.stop()
     assert Path(spec["log"]).read_text() == "65534\n65534\n"
+
+
+@pytest.mark.parametrize("victim", ["engine", "guard"])
+def test_what_the_engine_has_started_does_not_survive_either(
+    spec: dict[str, Any], tmp_path: Path, victim: str
+) -> None:
+    written = tmp_path / "child"
+    script = f"sleep 60 & echo $! > {written}; wait"
+    guard = Guard({**spec, "command": ["sh", "-c", script]})
+    assert eventually(lambda: written.exists() and written.read_text() != "")
+    child = int(written.read_text())
+    identity = process_identity(child) or ""
+    assert identity
+    os.kill(guard.pid if victim == "engine" else guard._process.pid, signal.SIGKILL)
+    assert eventually(lambda: guard.status() is not None)
+    guard.stop()
+    assert wait_until_gone(child, identity, 5.0)

@@ -6,10 +6,11 @@ import http.server
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from kokeshi.embedded.network import choose_port, find_free_port, get_json, is_free
+from kokeshi.embedded.network import Endpoint, choose_port, find_free_port, is_free
 from kokeshi.errors import EmbeddedError
 
 
@@ -42,35 +43,67 @@ def test_free_ports() -> None:
     assert is_free(choose_port(None))
 
 
-ANSWERS = {"/object": (200, b'{"a": 1}'), "/list": (200, b"[]"), "/text": (200, b"<html>")}
+HEALTH = "/_cluster/health?wait_for_status=yellow&timeout=1s"
+OURS = {"/": (200, b'{"name": "n"}'), HEALTH: (200, b'{"status": "yellow"}')}
+RED = {**OURS, HEALTH: (408, b'{"status": "red"}')}
+CLOSED = {"/": (401, b"{}"), HEALTH: (401, b"{}")}
+STRANGERS = [{"/": (200, body)} for body in (b'{"name": "m"}', b"[]", b"<html>")] + [{}]
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        status, body = ANSWERS.get(self.path, (404, b"{}"))
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+@contextmanager
+def serve(answers: dict[str, tuple[int, bytes]]) -> Iterator[int]:
+    """Yield the port of a server that gives these answers."""
 
-    def log_message(self, *args: object) -> None:
-        pass
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = answers.get(self.path, (404, b"{}"))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
+        def log_message(self, *args: object) -> None:
+            pass
 
-def test_get_json_ignores_proxies_and_survives_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        answers = [
-            get_json(server.server_port, path, 5.0)
-            for path in ("/object", "/list", "/text", "/missing")
-        ]
+        yield server.server_port
         server.shutdown()
         thread.join()
-    assert answers == [{"a": 1}, None, None, None]
-    assert get_json(find_free_port(), "/", 1.0) is None
 
 
-def test_get_json_gives_up_on_a_silent_server(taken: int) -> None:
-    assert get_json(taken, "/", 0.2) is None
+def test_the_engine_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with serve(OURS) as port:
+        assert Endpoint(port).is_node("n", 5.0)
+        assert Endpoint(port).is_healthy()
+    with serve(RED) as port:
+        assert not Endpoint(port).is_healthy()
+
+
+@pytest.mark.parametrize("answers", STRANGERS)
+def test_strangers_are_not_the_engine(answers: dict[str, tuple[int, bytes]]) -> None:
+    with serve(answers) as port:
+        assert not Endpoint(port).is_node("n", 5.0)
+        assert not Endpoint(port).is_healthy()
+        assert not Endpoint(port, login=True).is_node("n", 5.0)
+
+
+def test_who_asks_for_credentials_answers_where_that_is_expected() -> None:
+    with serve(CLOSED) as port:
+        assert Endpoint(port, login=True).is_node("n", 5.0)
+        assert Endpoint(port, login=True).is_healthy()
+        assert not Endpoint(port).is_node("n", 5.0)
+        assert not Endpoint(port).is_healthy()
+
+
+def test_plain_http_is_no_https() -> None:
+    with serve(OURS) as port:
+        assert not Endpoint(port, tls=True).is_node("n", 5.0)
+        assert Endpoint(port, tls=True).url == f"https://127.0.0.1:{port}"
+
+
+def test_nobody_answers(taken: int) -> None:
+    assert not Endpoint(find_free_port()).is_node("n", 1.0)
+    assert not Endpoint(taken).is_node("n", 0.2)  # it accepts, and says nothing

@@ -15,6 +15,7 @@ import pytest
 from kokeshi.embedded import EmbeddedEngine, running_engine
 from kokeshi.embedded.network import find_free_port
 from kokeshi.embedded.process import is_alive, process_identity, stop_process
+from kokeshi.embedded.recipe import SERIES
 from kokeshi.embedded.state import EngineState, read_state, remove_state, state_path, write_state
 from kokeshi.errors import EmbeddedError
 
@@ -26,8 +27,9 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def make_state(pid: int, identity: str | None = None) -> EngineState:
+def make_state(pid: int, identity: str | None = None, engine: str = "opensearch") -> EngineState:
     return EngineState(
+        engine=engine,
         pid=pid,
         identity=identity or process_identity(pid) or "",
         owner=0,
@@ -52,36 +54,46 @@ def test_identity(sleeper: subprocess.Popen[bytes]) -> None:
 
 
 def test_round_trip(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
-    assert read_state(tmp_path) is None
+    assert read_state(tmp_path, "opensearch") is None
     state = make_state(sleeper.pid)
     write_state(tmp_path, state)
-    assert read_state(tmp_path) == state
+    assert read_state(tmp_path, "opensearch") == state
     assert state.url == f"http://127.0.0.1:{state.port}"
+    assert dataclasses.replace(state, tls=True).url == f"https://127.0.0.1:{state.port}"
     assert not state.orphaned()
+
+
+def test_a_home_keeps_one_state_for_each_engine(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    states = [make_state(sleeper.pid, engine=engine) for engine in SERIES]
+    for state in states:
+        write_state(tmp_path, state)
+    assert [read_state(tmp_path, engine) for engine in SERIES] == states
 
 
 def test_a_dead_process_leaves_no_state(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     write_state(tmp_path, make_state(sleeper.pid))
     sleeper.kill()
     sleeper.wait()
-    assert read_state(tmp_path) is None
-    assert not state_path(tmp_path).exists()
+    assert read_state(tmp_path, "opensearch") is None
+    assert not state_path(tmp_path, "opensearch").exists()
 
 
 def test_a_pid_used_again_is_another_process(
     tmp_path: Path, sleeper: subprocess.Popen[bytes]
 ) -> None:
     write_state(tmp_path, make_state(sleeper.pid, identity="before:1"))
-    assert read_state(tmp_path) is None
+    assert read_state(tmp_path, "opensearch") is None
     EmbeddedEngine(tmp_path).stop()
     assert sleeper.poll() is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"pid": 1, "unknown": 2}'])
 def test_a_broken_file_is_removed(tmp_path: Path, text: str) -> None:
-    state_path(tmp_path).write_text(text)
-    assert read_state(tmp_path) is None
-    assert not state_path(tmp_path).exists()
+    state_path(tmp_path, "opensearch").write_text(text)
+    assert read_state(tmp_path, "opensearch") is None
+    assert not state_path(tmp_path, "opensearch").exists()
 
 
 def test_only_the_expected_state_is_removed(
@@ -89,10 +101,10 @@ def test_only_the_expected_state_is_removed(
 ) -> None:
     state = make_state(sleeper.pid)
     write_state(tmp_path, state)
-    remove_state(tmp_path, dataclasses.replace(state, pid=1))
-    assert read_state(tmp_path) == state
-    remove_state(tmp_path, state)
-    assert read_state(tmp_path) is None
+    remove_state(tmp_path, "opensearch", dataclasses.replace(state, pid=1))
+    assert read_state(tmp_path, "opensearch") == state
+    remove_state(tmp_path, "opensearch", state)
+    assert read_state(tmp_path, "opensearch") is None
 
 
 def test_an_owner_that_is_gone(sleeper: subprocess.Popen[bytes]) -> None:
@@ -111,7 +123,7 @@ def test_a_process_that_does_not_answer_is_not_running(
     status = EmbeddedEngine(tmp_path).status()
     assert not status.running
     assert status.home == tmp_path
-    assert state_path(tmp_path).exists()  # it may still be starting
+    assert state_path(tmp_path, "opensearch").exists()  # it may still be starting
 
 
 def test_one_that_lives_but_does_not_answer_is_left_to_its_user(
@@ -134,7 +146,7 @@ def test_stop_ends_it_and_is_harmless_twice(
     engine.stop()
     assert sleeper.wait(5) == -signal.SIGTERM
     assert not leftover.exists()
-    assert not state_path(tmp_path).exists()
+    assert not state_path(tmp_path, "opensearch").exists()
     engine.stop()
     EmbeddedEngine(tmp_path / "never").stop()
     assert not (tmp_path / "never").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +21,19 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from kokeshi.cli.common import JsonOption, print_json
-from kokeshi.embedded import EmbeddedEngine, EngineStatus, OnProgress, Progress
+from kokeshi.embedded import (
+    EmbeddedEngine,
+    EngineStatus,
+    OnProgress,
+    Progress,
+    running_engine,
+)
+from kokeshi.embedded.progress import ignore_progress
+from kokeshi.embedded.recipe import DEFAULT_ENGINE, title_of
 
 app = typer.Typer(
     name="engine",
-    help="Run a real OpenSearch with k-NN on this machine, without a container.",
+    help="Run a real OpenSearch or Elasticsearch on this machine, without a container.",
     no_args_is_help=True,
 )
 
@@ -34,51 +43,101 @@ Home = Annotated[
 ]
 
 
+Which = Annotated[
+    str | None,
+    typer.Option("--engine", help="opensearch or elasticsearch; default: the one that runs."),
+]
+
+
 @app.command()
 def start(
     home: Home = None,
+    engine: Annotated[
+        str, typer.Option("--engine", help="opensearch or elasticsearch.")
+    ] = DEFAULT_ENGINE,
     port: Annotated[
         int | None, typer.Option(help="Default: 9200 when it is free, otherwise a free port.")
     ] = None,
     version: Annotated[
-        str | None, typer.Option(help="3.6 or 2.19; default: the newest that your JDK can run.")
+        str | None,
+        typer.Option(
+            help="3.6 or 2.19; of Elasticsearch 9.4 or 8.19. Default: the newest your JDK can run."
+        ),
     ] = None,
     heap: Annotated[str, typer.Option(help="Heap size, e.g. 512m or 2g.")] = "1g",
+    accept_license: Annotated[
+        bool,
+        typer.Option(
+            "--accept-license", help="Accept the Elastic License 2.0, which Elasticsearch is under."
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Start the engine (the first time: fetch about 75 MB) and leave it running."""
-    with show_progress() as on_progress:
-        engine = EmbeddedEngine(
-            home, port=port, version=version, heap=heap, on_progress=on_progress, detach=True
+    """Start the engine and leave it running.
+
+    The first time about 75 MB are fetched, for Elasticsearch about 950 MB.
+    """
+
+    def build(accepted: bool, on_progress: OnProgress = ignore_progress) -> EmbeddedEngine:
+        return EmbeddedEngine(
+            home,
+            engine=engine,
+            port=port,
+            version=version,
+            heap=heap,
+            accept_license=accepted,
+            on_progress=on_progress,
+            detach=True,
         )
-        url = engine.start()
+
+    accepted = accept_license or _ask(build(accepted=False))
+    with show_progress() as on_progress:
+        started = build(accepted, on_progress)
+        url = started.start()
     if json:
-        print_json({**_as_dict(engine.status()), "started": engine.started})
+        print_json({**_as_dict(started.status()), "started": started.started})
         return
-    typer.echo(f"{url} ({'started' if engine.started else 'already running'})")
+    typer.echo(f"{url} ({'started' if started.started else 'already running'})")
+
+
+def _ask(engine: EmbeddedEngine) -> bool:
+    """Ask for what a licence demands, where somebody is there to answer."""
+    if not _is_interactive() or engine.status().running:
+        return False
+    question = engine.licence_question()
+    if question is None:
+        return False
+    typer.echo(question, err=True)
+    return typer.confirm("Do you accept this licence?", err=True)
+
+
+def _is_interactive() -> bool:
+    return sys.stdin.isatty()
 
 
 @app.command()
-def stop(home: Home = None, json: JsonOption = False) -> None:
+def stop(home: Home = None, engine: Which = None, json: JsonOption = False) -> None:
     """Stop the engine; its data stays."""
-    engine = EmbeddedEngine(home)
-    before = engine.status()
-    engine.stop()
+    found = _find(home, engine)
+    before = found.status()
+    found.stop()
     if json:
-        print_json({"stopped": before.running, "url": before.url, "home": str(before.home)})
+        stopped = {"stopped": before.running, "engine": before.engine, "url": before.url}
+        print_json({**stopped, "home": str(before.home)})
         return
     typer.echo(f"Stopped {before.url}" if before.running else f"No engine runs in {before.home}")
 
 
 @app.command()
-def status(home: Home = None, json: JsonOption = False) -> None:
+def status(home: Home = None, engine: Which = None, json: JsonOption = False) -> None:
     """Show whether the engine runs, where, and how much data it holds."""
-    found = EmbeddedEngine(home).status()
+    found = _find(home, engine).status()
     if json:
         print_json(_as_dict(found))
         return
     if found.running:
-        typer.echo(f"OpenSearch {found.version} runs at {found.url} (pid {found.pid})")
+        title = title_of(found.engine)
+        typer.echo(f"{title} {found.version} runs at {found.url} (pid {found.pid})")
         typer.echo(f"Java:  {found.java}")
     else:
         typer.echo("No engine runs. Start it with: kokeshi engine start")
@@ -88,15 +147,22 @@ def status(home: Home = None, json: JsonOption = False) -> None:
 @app.command()
 def logs(
     home: Home = None,
+    engine: Which = None,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines.")] = 50,
     json: JsonOption = False,
 ) -> None:
     """Show the engine's last log lines, the newest last."""
-    text = EmbeddedEngine(home).logs(lines)
+    text = _find(home, engine).logs(lines)
     if json:
         print_json({"lines": text.splitlines()})
         return
     typer.echo(text or "No logs yet.")
+
+
+def _find(home: Path | None, engine: str | None) -> EmbeddedEngine:
+    """Return the engine that is named, else the one that runs, else the default one."""
+    running = None if engine else running_engine(home)
+    return EmbeddedEngine(home, engine=engine or (running.engine if running else DEFAULT_ENGINE))
 
 
 def _as_dict(found: EngineStatus) -> dict[str, object]:

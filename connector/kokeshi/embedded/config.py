@@ -1,4 +1,4 @@
-"""The engine's own configuration and command line: pure builders, and one writer."""
+"""The engine's own configuration: pure builders, and one writer."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import os
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from kokeshi.embedded.folders import Account, make_folder
-from kokeshi.embedded.java import Jdk
+from kokeshi.embedded.kinds import Run, find_kind
+from kokeshi.embedded.layout import Layout
 from kokeshi.embedded.network import HOST
 from kokeshi.embedded.recipe import Recipe
 from kokeshi.errors import EmbeddedError
@@ -38,53 +39,6 @@ rootLogger.appenderRef.file.ref = file
 """
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The folders of one major version below a home."""
-
-    root: Path
-
-    @property
-    def data(self) -> Path:
-        """Indices."""
-        return self.root / "data"
-
-    @property
-    def snapshots(self) -> Path:
-        """`path.repo`: where snapshot repositories of type fs may live."""
-        return self.root / "snapshots"
-
-    @property
-    def config(self) -> Path:
-        """opensearch.yml and friends, written at every start."""
-        return self.root / "config"
-
-    @property
-    def temporary(self) -> Path:
-        """Holds one folder per run."""
-        return self.root / "tmp"
-
-    @property
-    def logs(self) -> Path:
-        """Holds `console` and `engine`."""
-        return self.root / "logs"
-
-    @property
-    def console(self) -> Path:
-        """What the JVM itself says: an unusable heap size, a crash."""
-        return self.logs / "console.log"
-
-    @property
-    def engine_log(self) -> Path:
-        """What the engine says, rolled over."""
-        return self.logs / "engine.log"
-
-
-def layout_of(home: Path, recipe: Recipe) -> Layout:
-    """Return the folders of a recipe's major version."""
-    return Layout(home / f"opensearch-{recipe.major}")
-
-
 def check_heap(heap: str) -> str:
     """Return the heap size when it is a JVM size such as "512m" or "1g".
 
@@ -97,7 +51,7 @@ def check_heap(heap: str) -> str:
 
 
 def build_settings(layout: Layout, node: str, port: int) -> dict[str, object]:
-    """Return the contents of opensearch.yml."""
+    """Return the settings that every engine is started with."""
     watermark = "cluster.routing.allocation.disk.watermark"
     return {
         "cluster.name": CLUSTER_NAME,
@@ -118,45 +72,26 @@ def build_settings(layout: Layout, node: str, port: int) -> dict[str, object]:
     }
 
 
-def build_command(
-    recipe: Recipe, jdk: Jdk, distribution: Path, layout: Layout, scratch: Path, heap: str
-) -> list[str]:
-    """Return the JVM command line."""
-    options = [option.format(conf=layout.config) for option in recipe.jvm_options]
-    return [
-        str(jdk.binary),
-        f"-Xms{heap}",
-        f"-Xmx{heap}",
-        *options,
-        f"-Djava.io.tmpdir={scratch}",
-        f"-XX:ErrorFile={layout.logs}/crash-%p.log",
-        # An engine without memory ends and says so, instead of living on half dead.
-        "-XX:+ExitOnOutOfMemoryError",
-        "-XX:-UsePerfData",  # no files in the shared temporary folder
-        "-Dfile.encoding=UTF-8",
-        f"-Dopensearch.path.home={distribution}",
-        f"-Dopensearch.path.conf={layout.config}",
-        "-Dopensearch.distribution.type=tar",
-        "-Dopensearch.bundled_jdk=false",
-        "-Dio.netty.allocator.numDirectArenas=0",
-        "-Dio.netty.noUnsafe=true",
-        "-Dlog4j2.disable.jmx=true",
-        "-Dlog4j.shutdownHookEnabled=false",  # the engine logs to its own end
-        "-cp",
-        f"{distribution}/lib/*",
-        "org.opensearch.bootstrap.OpenSearch",
-    ]
+def default_settings(recipe: Recipe) -> dict[str, object]:
+    """Return the settings that a caller may replace."""
+    return {**find_kind(recipe.engine).defaults, **recipe.spec.get("settings", {})}
 
 
-def build_environment(scratch: Path) -> dict[str, str]:
+def build_environment(run: Run) -> dict[str, str]:
     """Return a small environment: JAVA_TOOL_OPTIONS and its like must not reach the JVM."""
-    path = os.environ.get("PATH", os.defpath)
-    return {"PATH": path, "LANG": "C.UTF-8", "HOME": str(scratch), "TMPDIR": str(scratch)}
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "HOME": str(run.scratch),
+        "TMPDIR": str(run.scratch),
+        **find_kind(run.recipe.engine).build_environment(run),
+    }
 
 
-def prepare(layout: Layout, recipe: Recipe, account: Account) -> Path:
+def prepare(layout: Layout, account: Account) -> Path:
     """Create the folders, forget the last run's logs; return this run's temporary folder."""
     make_folder(layout.root)
+    shutil.rmtree(layout.config, ignore_errors=True)  # no run inherits another's secrets
     for folder in (layout.data, layout.snapshots, layout.logs, layout.config):
         make_folder(folder, account)
         _own(folder, account)
@@ -167,8 +102,6 @@ def prepare(layout: Layout, recipe: Recipe, account: Account) -> Path:
     for log in (layout.console, layout.engine_log):
         if log.exists():
             log.replace(f"{log}.previous")
-    for policy in recipe.folder.glob("*.policy"):
-        _write(layout.config / policy.name, policy.read_text("utf-8"))
     return scratch
 
 
@@ -181,14 +114,19 @@ def _own(folder: Path, account: Account) -> None:
             os.chown(Path(root, name), account.uid, account.gid, follow_symlinks=False)
 
 
-def write_config(layout: Layout, node: str, port: int) -> None:
-    """Write opensearch.yml and log4j2.properties."""
-    settings = yaml.safe_dump(build_settings(layout, node, port), sort_keys=False)
-    _write(layout.config / "opensearch.yml", settings)
-    properties = _LOG4J.format(log=layout.engine_log)
-    _write(layout.config / "log4j2.properties", properties)
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8")
-    path.chmod(0o644)  # whatever the umask says: the engine's user must read it
+def write_config(
+    run: Run, settings: Mapping[str, object], files: Mapping[str, bytes], account: Account
+) -> None:
+    """Write what the engine reads, for its own user's eyes only."""
+    kind = find_kind(run.recipe.engine)
+    texts = {
+        kind.settings_file: yaml.safe_dump(dict(settings), sort_keys=False),
+        "log4j2.properties": _LOG4J.format(log=run.layout.engine_log),
+        **kind.build_files(run),
+    }
+    for name, content in {**{n: t.encode() for n, t in texts.items()}, **files}.items():
+        path = run.layout.config / name
+        path.touch(0o600)
+        path.write_bytes(content)
+        if account.drop:
+            os.chown(path, account.uid, account.gid)

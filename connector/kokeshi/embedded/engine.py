@@ -1,25 +1,35 @@
-"""The embedded engine: a real OpenSearch with k-NN on this machine, without a container."""
+"""The embedded engine: a real OpenSearch or Elasticsearch here, without a container."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from kokeshi.embedded.config import Layout, check_heap
-from kokeshi.embedded.folders import engine_account, folder_size, home_folder, make_folder
+from kokeshi.embedded.config import check_heap
+from kokeshi.embedded.folders import (
+    cache_folder,
+    engine_account,
+    folder_size,
+    home_folder,
+    make_folder,
+)
+from kokeshi.embedded.kinds import KINDS, find_kind
 from kokeshi.embedded.launch import Guard
+from kokeshi.embedded.layout import Layout
+from kokeshi.embedded.licence import describe, is_accepted
 from kokeshi.embedded.locks import hold_lock
 from kokeshi.embedded.logs import read_logs
 from kokeshi.embedded.process import stop_process, wait_until_gone
 from kokeshi.embedded.progress import OnProgress, Progress, ignore_progress
-from kokeshi.embedded.recipe import resolve_series
-from kokeshi.embedded.start import Options, start_new
+from kokeshi.embedded.recipe import DEFAULT_ENGINE, resolve_series, title_of
+from kokeshi.embedded.settings import check_files, check_settings
+from kokeshi.embedded.start import Options, choose_recipe, start_new
 from kokeshi.embedded.state import EngineState, read_state, remove_state
 from kokeshi.errors import EmbeddedError
 
@@ -31,10 +41,12 @@ PATIENCE_S = 20.0
 class EngineStatus:
     """What runs in a home, or that nothing does (url, pid, version and java are None then).
 
-    data_bytes: all that the home holds on disk: indices, snapshots, logs.
+    engine: "opensearch" or "elasticsearch".
+    data_bytes: all that the home holds on disk: indices, snapshots, logs, of every engine.
     """
 
     running: bool
+    engine: str
     url: str | None
     pid: int | None
     version: str | None
@@ -49,12 +61,20 @@ class EmbeddedEngine:
     >>> with EmbeddedEngine() as url:  # doctest: +SKIP
     ...     OpenSearch(url)
 
-    home: keeps the data between runs; default $KOKESHI_HOME, else the user's data folder.
+    home: keeps the data between runs; default $KOKESHI_HOME, else the user's data folder. One
+        engine of each kind can run in it, side by side.
+    engine: "opensearch" or "elasticsearch".
     port: a port of its own; None takes 9200 if free, otherwise a free one.
     heap: a JVM size, "512m" or "1g".
-    version: "3.6" or "2.19"; None takes the newest that a JDK on this machine can run.
+    version: "3.6" or "2.19"; of Elasticsearch "9.4" or "8.19". None takes the newest that a JDK on
+        this machine can run.
     detach: the engine survives this process, until `stop()`. Otherwise it ends with this process,
         even when that is killed.
+    accept_license: accepts the Elastic License 2.0, for this and later starts. Elasticsearch needs
+        it, or the variable KOKESHI_ACCEPT_ELASTIC_LICENSE=yes.
+    settings: of the engine, added to Kokeshi's own. With `xpack.security.enabled` Elasticsearch
+        asks for credentials, with `xpack.security.http.ssl.enabled` the URL is https.
+    config_files: content by name, for the engine's config folder: certificates, users.
     timeout: seconds that the engine has to answer.
 
     Raises:
@@ -65,24 +85,33 @@ class EmbeddedEngine:
         self,
         home: str | os.PathLike[str] | None = None,
         *,
+        engine: str = DEFAULT_ENGINE,
         port: int | None = None,
         heap: str = "1g",
         version: str | None = None,
+        accept_license: bool = False,
+        settings: Mapping[str, object] | None = None,
+        config_files: Mapping[str, bytes] | None = None,
         on_progress: OnProgress = ignore_progress,
         detach: bool = False,
-        timeout: float = 120.0,
+        timeout: float = 240.0,
     ) -> None:
         if sys.platform == "win32":
             raise EmbeddedError(
                 "The embedded engine does not run on Windows: use WSL, or give the URL of an engine"
             )
         account = engine_account()
+        kind = find_kind(engine)
         self._options = Options(
+            kind=kind,
             home=home_folder(home, account),
             account=account,
             port=port,
             heap=check_heap(heap),
-            version=None if version is None else resolve_series(version),
+            version=None if version is None else resolve_series(version, engine),
+            accept_license=accept_license,
+            settings=check_settings(settings or {}),
+            config_files=check_files(config_files or {}, kind),
             detach=detach,
             timeout=timeout,
             report=on_progress,
@@ -95,11 +124,29 @@ class EmbeddedEngine:
         """The instance folder."""
         return self._options.home
 
+    @property
+    def engine(self) -> str:
+        """Which engine: "opensearch" or "elasticsearch"."""
+        return self._options.kind.name
+
+    def licence_question(self) -> str | None:
+        """Return what the user must accept before this can start, None where nothing is open.
+
+        Raises:
+            EmbeddedError: no JDK fits.
+        """
+        licence, cache = self._options.kind.licence, cache_folder(self._options.account)
+        if licence is None or is_accepted(licence, cache):
+            return None
+        recipe, _ = choose_recipe(self._options)
+        return describe(licence, recipe, cache)
+
     def start(self) -> str:
         """Start the engine, or find the one that runs in this home; returns its URL.
 
         Raises:
-            EmbeddedError: says what is missing, or why the engine ended and its last log lines.
+            EmbeddedError: says what is missing, that a licence is not accepted, or why the engine
+                ended and its last log lines.
         """
         with self._locked():
             state = self._find_usable()
@@ -120,24 +167,24 @@ class EmbeddedEngine:
             self._drop_guard()
             return
         with self._locked():
-            state = read_state(self.home)
+            state = read_state(self.home, self.engine)
             self._drop_guard()
             if state is not None:
                 stop_process(state.pid, state.identity)
-                remove_state(self.home, state)
-            for folder in self.home.glob("opensearch-*/tmp"):
+                remove_state(self.home, self.engine, state)
+            for folder in self.home.glob(f"{self.engine}-*/tmp"):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def status(self) -> EngineStatus:
         """Return what runs in this home."""
-        return running_engine(self.home) or EngineStatus(
-            False, None, None, None, None, self.home, folder_size(self.home)
+        return running_engine(self.home, self.engine) or EngineStatus(
+            False, self.engine, None, None, None, None, self.home, folder_size(self.home)
         )
 
     def logs(self, lines: int = 100) -> str:
         """Return the last log lines of the engine, the newest last; "" when it never ran."""
         major = "*" if self._options.version is None else self._options.version.split(".")[0]
-        layouts = [Layout(path) for path in self.home.glob(f"opensearch-{major}")]
+        layouts = [Layout(path) for path in self.home.glob(f"{self.engine}-{major}")]
         if not layouts:
             return ""
         return read_logs(max(layouts, key=lambda layout: _modified(layout.logs)), lines)
@@ -158,7 +205,7 @@ class EmbeddedEngine:
     def _locked(self) -> Iterator[None]:
         make_folder(self.home)
         waiting = Progress("Waiting for another process that starts or stops the engine")
-        with hold_lock(self.home / ".lock", lambda: self._options.report(waiting)):
+        with hold_lock(self.home / f".lock-{self.engine}", lambda: self._options.report(waiting)):
             yield
 
     def _drop_guard(self) -> None:
@@ -169,7 +216,7 @@ class EmbeddedEngine:
 
     def _find_usable(self) -> EngineState | None:
         """Return the running engine; wait for one that is on its way out. We hold the lock."""
-        state = read_state(self.home)
+        state = read_state(self.home, self.engine)
         if state is None:
             return None
         if state.orphaned():
@@ -181,10 +228,11 @@ class EmbeddedEngine:
         elif not self._ends_by_itself(state):  # it may be busy for somebody: not ours to end
             raise EmbeddedError(
                 f"The engine in {self.home} runs but does not answer (pid {state.pid}): look at "
-                "`kokeshi engine logs`, or end it with `kokeshi engine stop`"
+                f"`kokeshi engine logs --engine {self.engine}`, or end it with "
+                f"`kokeshi engine stop --engine {self.engine}`"
             )
         stop_process(state.pid, state.identity)
-        remove_state(self.home, state)
+        remove_state(self.home, self.engine, state)
         return None
 
     def _ends_by_itself(self, state: EngineState) -> bool:
@@ -196,30 +244,44 @@ class EmbeddedEngine:
     def _require_fitting(self, state: EngineState) -> None:
         """Refuse to hand out an engine that is not the one asked for."""
         version, port = self._options.version, self._options.port
-        running = f"OpenSearch {state.version} already runs in {self.home} at {state.url}"
+        title = title_of(state.engine)
+        running = f"{title} {state.version} already runs in {self.home} at {state.url}"
         remedy = "stop it first, or choose another home"
-        if version is not None and resolve_series(state.version) != version:
+        if version is not None and resolve_series(state.version, state.engine) != version:
             raise EmbeddedError(f"{running}, not version {version}: {remedy}")
         if port not in (None, state.port):
             raise EmbeddedError(f"{running}, not at port {port}: {remedy}")
+        if self._options.configured not in ("", state.configured):
+            raise EmbeddedError(f"{running} with other settings or config files: {remedy}")
 
 
-def running_engine(home: str | os.PathLike[str] | None = None) -> EngineStatus | None:
-    """Return the engine that runs in a home and answers, None when there is none."""
+def running_engine(
+    home: str | os.PathLike[str] | None = None, engine: str | None = None
+) -> EngineStatus | None:
+    """Return the engine that runs in a home and answers, None when there is none.
+
+    engine: "opensearch" or "elasticsearch"; None takes either, OpenSearch where both run.
+    """
     if sys.platform == "win32":
         return None
     folder = home_folder(home, engine_account())
-    state = read_state(folder)
-    if state is None or state.orphaned() or not state.answers():
-        return None
+    for name in KINDS if engine is None else (find_kind(engine).name,):
+        state = read_state(folder, name)
+        if state is not None and not state.orphaned() and state.answers():
+            return _describe(state, folder)
+    return None
+
+
+def _describe(state: EngineState, home: Path) -> EngineStatus:
     return EngineStatus(
         running=True,
+        engine=state.engine,
         url=state.url,
         pid=state.pid,
         version=state.version,
         java=state.java,
-        home=folder,
-        data_bytes=folder_size(folder),
+        home=home,
+        data_bytes=folder_size(home),
     )
 
 

@@ -123,7 +123,10 @@ def stop(engine: subprocess.Popen[bytes]) -> int:
             engine.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             engine.kill()
-    return engine.wait()
+    code = engine.wait()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(engine.pid, signal.SIGKILL)  # what it started, where it died before that
+    return code
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kokeshi.embedded.recipe import SERIES, Recipe, load_recipe
+from kokeshi.embedded.recipe import DEFAULT_ENGINE, SERIES, Recipe, load_recipe
 from kokeshi.errors import EmbeddedError
 
 _SYSTEM_FOLDERS = ("/usr/lib/jvm/*", "/Library/Java/JavaVirtualMachines/*/Contents/Home")
@@ -81,22 +81,25 @@ def read_version(home: Path) -> str | None:
 
 
 def choose(
-    version: str | None, jdks: list[Jdk], usable: Callable[[Jdk], bool] = lambda _: True
+    version: str | None,
+    jdks: list[Jdk],
+    usable: Callable[[Jdk], bool] = lambda _: True,
+    engine: str = DEFAULT_ENGINE,
 ) -> tuple[Recipe, Jdk]:
     """Choose the engine version and the JDK to run it: the newest engine that a JDK can run.
 
-    version: "3.6" or "2.19"; None tries them in this order.
+    version: "3.6" or "2.19"; None tries the pinned ones, the newest first.
     usable: refuses JDKs that the engine's user cannot reach.
 
     Raises:
         EmbeddedError: no JDK fits; names those found and what is needed.
     """
-    recipes = [load_recipe(v) for v in ([version] if version else SERIES)]
+    recipes = [load_recipe(v, engine) for v in ([version] if version else SERIES[engine])]
     for recipe in recipes:
         for jdk in jdks:
             if recipe.accepts_java(jdk.feature) and usable(jdk):
                 return recipe, jdk
-    needed = "; ".join(f"OpenSearch {r.version} needs Java {r.java_range}" for r in recipes)
+    needed = "; ".join(f"{r} needs Java {r.java_range}" for r in recipes)
     refused = [str(j) if usable(j) else f"{j}, not readable to the engine's user" for j in jdks]
     found = ", ".join(refused) or "none"
     raise EmbeddedError(

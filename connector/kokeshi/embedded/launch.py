@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import IO, Any, cast
 
-from kokeshi.embedded.config import Layout
+from kokeshi.embedded.layout import Layout
 from kokeshi.embedded.logs import read_logs
-from kokeshi.embedded.network import get_json
+from kokeshi.embedded.network import Endpoint
 from kokeshi.embedded.progress import OnProgress, Progress
 from kokeshi.errors import EmbeddedError
 
@@ -23,7 +26,7 @@ _REASONS = (
     ("BindHttpException", "the port was taken meanwhile"),
     ("No space left on device", "the disk is full"),
     ("failed to obtain node locks", "another engine uses the data folder"),
-    ("OutOfMemoryError", "the heap is too small"),
+    ("java.lang.OutOfMemoryError", "the heap is too small"),
 )
 
 
@@ -44,6 +47,7 @@ class Guard:
         Raises:
             EmbeddedError: the engine's process could not be created.
         """
+        self.pid = 0
         with Path(spec["log"]).open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", _GUARD],
@@ -99,11 +103,22 @@ class Guard:
             self._process.wait(_GUARD_PATIENCE)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+        if self._process.wait() < 0 and self.pid:
+            self._end_group()
+
+    def _end_group(self) -> None:
+        """Kill what a killed guard has left: the kernel ends the engine, not what that started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
 
 
 def wait_until_ready(
-    guard: Guard, layout: Layout, node: str, port: int, timeout: float, on_progress: OnProgress
+    guard: Guard,
+    layout: Layout,
+    node: str,
+    endpoint: Endpoint,
+    timeout: float,
+    on_progress: OnProgress,
 ) -> None:
     """Wait until the engine that calls itself `node` answers and its indices can be read.
 
@@ -119,10 +134,8 @@ def wait_until_ready(
         status = guard.status()
         if status is not None:
             raise _explain(layout, status)
-        if not answered:
-            root = get_json(port, "/", 2.0)
-            answered = root is not None and root.get("name") == node
-        if answered and _healthy(port):
+        answered = answered or endpoint.is_node(node, 2.0)
+        if answered and endpoint.is_healthy():
             return
         on_progress(Progress("Waiting for the engine to answer", int(time.monotonic() - begin)))
         time.sleep(0.2)
@@ -132,11 +145,6 @@ def wait_until_ready(
     raise EmbeddedError(
         f"The engine did not answer within {timeout:.0f} s. Its last lines:\n{_last_lines(layout)}"
     )
-
-
-def _healthy(port: int) -> bool:
-    health = get_json(port, "/_cluster/health?wait_for_status=yellow&timeout=1s", 5.0)
-    return health is not None and health.get("status") in {"yellow", "green"}
 
 
 def _explain(layout: Layout, status: int) -> EngineDiedError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kokeshi.embedded.config import Layout
+from kokeshi.embedded.layout import Layout
 
 _TAIL_BYTES = 1 << 20
 

@@ -11,7 +11,7 @@ class Progress:
     """One event: what is going on, and how far it is.
 
     stage: a short text, e.g. "Downloading OpenSearch 3.6.0".
-    done, total: files or steps; total is 0 where the length is not known.
+    done, total: files, steps or megabytes, as the stage says; total is 0 where the length is not known.
     """
 
     stage: str

@@ -1,4 +1,4 @@
-"""What is known about the engine of a home between processes: home/state.json."""
+"""What is known about the engines of a home between processes: home/state-<engine>.json."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from kokeshi.embedded.network import HOST, get_json
+from kokeshi.embedded.network import Endpoint
 from kokeshi.embedded.process import is_alive
 
 
@@ -17,8 +17,10 @@ class EngineState:
 
     identity, owner_identity: see `process_identity`. owner is 0 for an engine of its own.
     node: the name that only this run's engine gives itself.
+    tls, login: see `Endpoint`. configured: see `settings.fingerprint`.
     """
 
+    engine: str
     pid: int
     identity: str
     owner: int
@@ -27,11 +29,19 @@ class EngineState:
     port: int
     version: str
     java: str
+    tls: bool = False
+    login: bool = False
+    configured: str = ""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it answers."""
+        return Endpoint(self.port, self.tls, self.login)
 
     @property
     def url(self) -> str:
-        """Where it answers."""
-        return f"http://{HOST}:{self.port}"
+        """Its address."""
+        return self.endpoint.url
 
     def alive(self) -> bool:
         """Whether the very process still runs."""
@@ -42,43 +52,42 @@ class EngineState:
         return self.owner != 0 and not is_alive(self.owner, self.owner_identity)
 
     def answers(self, timeout: float = 5.0) -> bool:
-        """Whether it answers HTTP under its own name."""
-        root = get_json(self.port, "/", timeout)
-        return root is not None and root.get("name") == self.node
+        """Whether it answers under its own name, or asks for credentials."""
+        return self.endpoint.is_node(self.node, timeout)
 
 
-def state_path(home: Path) -> Path:
-    """Return the state file of a home."""
-    return home / "state.json"
+def state_path(home: Path, engine: str) -> Path:
+    """Return the state file of a home's engine of this kind."""
+    return home / f"state-{engine}.json"
 
 
 def write_state(home: Path, state: EngineState) -> None:
     """Replace the state file; a reader sees the old one or the new one."""
-    path = state_path(home)
+    path = state_path(home, state.engine)
     scratch = path.with_suffix(".new")
     scratch.write_text(json.dumps(dataclasses.asdict(state)), "utf-8")
     scratch.replace(path)
 
 
-def read_state(home: Path) -> EngineState | None:
+def read_state(home: Path, engine: str) -> EngineState | None:
     """Return the state when its process lives; a stale or broken file is removed."""
-    path = state_path(home)
+    path = state_path(home, engine)
     try:
         state = EngineState(**json.loads(path.read_text("utf-8")))
     except OSError:
         return None
     except (ValueError, TypeError):
-        remove_state(home)
+        remove_state(home, engine)
         return None
     if not state.alive():
-        remove_state(home, state)
+        remove_state(home, engine, state)
         return None
     return state
 
 
-def remove_state(home: Path, expected: EngineState | None = None) -> None:
+def remove_state(home: Path, engine: str, expected: EngineState | None = None) -> None:
     """Remove the state file, unless another engine has written it since."""
-    path = state_path(home)
+    path = state_path(home, engine)
     try:
         if expected is not None and EngineState(**json.loads(path.read_text())) != expected:
             return
