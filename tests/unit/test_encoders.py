@@ -14,6 +14,7 @@ from kokeshi.encoders.registry import encoder_names
 from kokeshi.errors import EncoderError, InputError
 from kokeshi.schema import VectorSpec
 
+INCLUDED = ["http", "onnx-text", "precomputed", "sentence-transformers", "wordllama"]
 TEXTS = ["black waterproof jacket", "red summer dress", "日本の浴衣", "🦊"]
 
 
@@ -75,7 +76,9 @@ class TestWordLlama:
 
     def test_an_unknown_option_is_refused(self):
         encoder = {"name": "wordllama", "size": "big"}
-        with pytest.raises(EncoderError, match=r"options {'size': 'big'}: .*unexpected keyword"):
+        with pytest.raises(
+            EncoderError, match="the option 'size' is not known; it takes no options"
+        ):
             load_encoder(VectorSpec(encoder=encoder, source="{t}", dimension=256))
 
     def test_the_logging_of_the_application_is_left_alone(self):
@@ -133,6 +136,20 @@ class TestColumn:
         found = embed(precomputed(column="v"), {"v": [1, 2]}, document)
         assert list(found.unusable) == [1]
         assert found.unusable[1].startswith(reason)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (
+                {"column": 5},
+                "encoder precomputed: option column: 5 is not accepted: a valid string",
+            ),
+            ({"colunm": "v"}, "the option 'colunm' is not known; it takes column, file"),
+        ],
+    )
+    def test_options_are_checked(self, options, message):
+        with pytest.raises(EncoderError, match=message):
+            load_encoder(precomputed(**options))
 
     def test_good_vectors_come_back(self):
         found = embed(precomputed(column="v"), {"v": [1, 2]}, {"v": [3.5, -4]})
@@ -271,13 +288,26 @@ class Letters:
         return VectorSpec(encoder={"name": name, **options}, source="{t}", dimension=2)
 
     def test_it_is_found_by_its_entry_point(self):
-        assert encoder_names() == ["broken", "letters", "precomputed", "wordllama"]
+        assert encoder_names() == sorted([*INCLUDED, "broken", "letters"])
 
     def test_its_options_reach_it(self):
         assert load_encoder(self.spec(case="upper")).case == "upper"
 
+    def test_an_option_that_it_does_not_take_is_named(self):
+        with pytest.raises(EncoderError, match=r"options {'size': 'big'}: .*unexpected keyword"):
+            load_encoder(self.spec(size="big"))
+
     def test_it_encodes(self):
         assert embed(self.spec(), {"t": "abc"}).vectors.tolist() == [[3, 3]]
+
+    def test_only_documents_with_words_reach_it(self):
+        found = embed(self.spec(), {"t": "..."}, {"t": "abc"}, {"t": ""}, {"t": "de"})
+        assert found.absent == {0, 2}
+        assert found.vectors[[1, 3]].tolist() == [[3, 3], [3, 3]]
+
+    def test_without_any_words_it_is_not_called(self):
+        found = embed(self.spec(case="short"), {"t": "..."}, {"t": " "})
+        assert (found.absent, found.vectors.shape) == ({0, 1}, (2, 2))
 
     def test_its_dimension_must_be_that_of_the_spec(self):
         with pytest.raises(
@@ -296,7 +326,7 @@ class Letters:
             load_encoder(self.spec("broken"))
 
     def test_an_unknown_one_lists_the_installed(self):
-        known = "broken, letters, precomputed, wordllama"
+        known = ", ".join(sorted([*INCLUDED, "broken", "letters"]))
         with pytest.raises(EncoderError, match=f"unknown encoder 'bert'; installed are: {known}"):
             load_encoder(self.spec("bert"))
 

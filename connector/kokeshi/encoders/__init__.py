@@ -1,14 +1,24 @@
 """Encoders: text (or whatever a document names) to vectors. Found by entry point, checked once."""
 
-from kokeshi.encoders.base import Encoder, Record, RecordEncoder
+from kokeshi.encoders.base import (
+    ClosableEncoder,
+    Encoder,
+    QueryEncoder,
+    Record,
+    RecordEncoder,
+    close_encoders,
+)
 from kokeshi.encoders.checks import check_query, embed_query, embed_records
 from kokeshi.encoders.registry import encoder_names, load_encoder
 
 __all__ = [
+    "ClosableEncoder",
     "Encoder",
+    "QueryEncoder",
     "Record",
     "RecordEncoder",
     "check_query",
+    "close_encoders",
     "embed_query",
     "embed_records",
     "encoder_names",

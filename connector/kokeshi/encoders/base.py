@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -39,8 +39,31 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class QueryEncoder(Encoder, Protocol):
+    """An encoder for which a query is not a document, as models trained with prompts want it."""
+
+    def encode_queries(self, batch: Sequence[str]) -> Float32:
+        """Return the vectors (N, D) float32 of N queries; `encode` is then for documents alone."""
+
+
+@runtime_checkable
 class RecordEncoder(Encoder, Protocol):
     """An encoder that takes the document itself, not a text made from a template."""
 
     def encode_records(self, records: Sequence[Record]) -> tuple[Float32, dict[int, str]]:
         """Return the vectors (N, D) float32 of N documents, and position -> why it has none."""
+
+
+@runtime_checkable
+class ClosableEncoder(Encoder, Protocol):
+    """An encoder that holds connections."""
+
+    def close(self) -> None:
+        """Close them."""
+
+
+def close_encoders(encoders: Iterable[Encoder]) -> None:
+    """Close those that hold connections."""
+    for encoder in encoders:
+        if isinstance(encoder, ClosableEncoder):
+            encoder.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kokeshi.encoders.base import Encoder, Record, RecordEncoder
+from kokeshi.encoders.base import Encoder, QueryEncoder, Record, RecordEncoder
 from kokeshi.errors import EncoderError
 from kokeshi.schema import VectorSpec
 from kokeshi.types import Float32
@@ -22,7 +22,8 @@ def embed_query(encoder: Encoder, spec: VectorSpec, text: str) -> Float32:
         raise EncoderError(f"query {text!r}: it is not valid Unicode text") from None
     if not text.strip():
         raise EncoderError(f"query {text!r}: it has no words")
-    return check_query(encoder.encode([text])[0], spec, origin=f"query {text!r}")
+    encode = encoder.encode_queries if isinstance(encoder, QueryEncoder) else encoder.encode
+    return check_query(encode([text])[0], spec, origin=f"query {text!r}")
 
 
 def check_query(
@@ -60,10 +61,15 @@ def embed_records(encoder: Encoder, spec: VectorSpec, records: Sequence[Record])
     if spec.template is None:
         raise EncoderError(f"encoder {spec.encoder.name} needs a source template in the spec")
     texts = [spec.template.render(record.fields) for record in records]
-    absent = frozenset(row for row, text in enumerate(texts) if not any(map(str.isalnum, text)))
-    vectors = encoder.encode(texts)
-    unusable = _checked(vectors, spec, encoder, len(records))
-    return Embedded(vectors, {r: why for r, why in unusable.items() if r not in absent}, absent)
+    rows = [row for row, text in enumerate(texts) if any(map(str.isalnum, text))]
+    absent = frozenset(range(len(texts))).difference(rows)
+    vectors = np.zeros((len(texts), spec.dimension), np.float32)
+    if not rows:  # a server refuses a request without texts
+        return Embedded(vectors, {}, absent)
+    found = encoder.encode([texts[row] for row in rows])
+    unusable = _checked(found, spec, encoder, len(rows))
+    vectors[rows] = found
+    return Embedded(vectors, {rows[at]: why for at, why in unusable.items()}, absent)
 
 
 def _checked(vectors: Float32, spec: VectorSpec, encoder: Encoder, count: int) -> dict[int, str]:

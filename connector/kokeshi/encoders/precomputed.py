@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from kokeshi.encoders.base import Record
+from kokeshi.encoders.options import parse_options
 from kokeshi.errors import EncoderError, InputError
+from kokeshi.schema.base import Model
 from kokeshi.types import Float32
 
 
@@ -72,13 +74,20 @@ def _float32(value: Any) -> Float32:  # noqa: ANN401
         return np.asarray(value, dtype=np.float32)
 
 
-def build(
-    *, dimension: int, column: str | None = None, file: str | None = None
-) -> PrecomputedEncoder:
-    """Build from exactly one of `column` (a list of numbers in each document) and `file` (.npy)."""
-    if (column is None) == (file is None):
+class Options(Model):
+    """Exactly one of `column` (a list of numbers in each document) and `file` (.npy)."""
+
+    column: str | None = None
+    file: str | None = None
+
+
+def build(*, dimension: int, **options: object) -> PrecomputedEncoder:
+    """Build from the `Options`."""
+    given = parse_options(Options, "precomputed", options)
+    if (given.column is None) == (given.file is None):
         raise EncoderError("encoder precomputed takes one of the options column and file")
-    return PrecomputedEncoder(dimension, column, None if file is None else _open(file, dimension))
+    rows = None if given.file is None else _open(given.file, dimension)
+    return PrecomputedEncoder(dimension, given.column, rows)
 
 
 def _open(file: str, dimension: int) -> Any:  # noqa: ANN401

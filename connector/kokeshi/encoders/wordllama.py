@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from kokeshi.errors import EncoderError, MissingExtraError
+from kokeshi.encoders.options import needs_extra, parse_options
+from kokeshi.errors import EncoderError
+from kokeshi.schema.base import Model
 from kokeshi.types import Float32
 
 TRAINED_DIMENSION = 256
@@ -55,18 +57,16 @@ def _logging_untouched() -> Iterator[None]:
         root.setLevel(level)
 
 
-def build(*, dimension: int) -> WordLlamaEncoder:
-    """Load the weights that the package carries."""
+def build(*, dimension: int, **options: object) -> WordLlamaEncoder:
+    """Load the weights that the package carries; there are no options."""
+    parse_options(Model, "wordllama", options)
     if dimension != TRAINED_DIMENSION:
         raise EncoderError(
             f"encoder wordllama makes {TRAINED_DIMENSION} dimensions, not {dimension}; write "
             f"dimension: {TRAINED_DIMENSION} and give shorter ones as prefixes"
         )
-    try:
-        with _logging_untouched():
-            import wordllama
-    except ImportError:
-        raise MissingExtraError("the encoder wordllama", "text") from None
+    with needs_extra("the encoder wordllama", "text"), _logging_untouched():
+        import wordllama
     # its default folder is the working directory; the weights lie beside the module
     folder = Path(wordllama.__file__).parent
     return WordLlamaEncoder(wordllama.WordLlama.load(cache_dir=folder, disable_download=True))

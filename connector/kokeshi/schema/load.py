@@ -87,10 +87,10 @@ def _validate(model: type[M], data: dict[str, Any], origin: str) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise SpecError(f"{origin}: {_describe(error, data)}") from None
+        raise SpecError(f"{origin}: {describe(error, data)}") from None
 
 
-def _describe(error: ValidationError, data: dict[str, Any]) -> str:
+def describe(error: ValidationError, data: dict[str, Any]) -> str:
     """One line for a pydantic error: path, value, what is accepted, and how many more there are."""
     problems = error.errors(include_url=False)
     first = problems[0]
