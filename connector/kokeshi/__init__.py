@@ -2,9 +2,11 @@
 
 from importlib.metadata import version
 
+from kokeshi.async_index import AsyncIndex
 from kokeshi.embedded import EmbeddedEngine
 from kokeshi.encoders import Encoder
 from kokeshi.engines import Connection
+from kokeshi.engines.memory import MemoryEngine
 from kokeshi.errors import KokeshiError
 from kokeshi.filters import F, parse_filter
 from kokeshi.index import Index
@@ -14,6 +16,7 @@ from kokeshi.schema import IndexSpec, SearchPlan, load_plan, load_spec
 __version__ = version("kokeshi")
 
 __all__ = [
+    "AsyncIndex",
     "Connection",
     "EmbeddedEngine",
     "Encoder",
@@ -22,6 +25,7 @@ __all__ = [
     "Index",
     "IndexSpec",
     "KokeshiError",
+    "MemoryEngine",
     "SearchPlan",
     "SearchResult",
     "__version__",

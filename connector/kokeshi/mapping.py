@@ -9,18 +9,34 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from kokeshi.assets import asset_path
 from kokeshi.engines.base import Capabilities, Dialect
-from kokeshi.errors import SpecError
+from kokeshi.errors import CapabilityError, SpecError
 from kokeshi.schema import IndexSpec, TextField, VectorSpec
 from kokeshi.types import Json
 
-SPACE_TYPES = {"cosine": "cosinesimil", "dot": "innerproduct", "l2": "l2"}
-"""Space -> what the k-NN plugin of OpenSearch calls it."""
+SPACE_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "opensearch": {"cosine": "cosinesimil", "dot": "innerproduct", "l2": "l2"},
+    "elasticsearch": {"cosine": "cosine", "dot": "max_inner_product", "l2": "l2_norm"},
+}
+"""Dialect -> space -> what the engine calls it."""
+
+_FOLDERS: Final[Mapping[Dialect, str]] = {"memory": "elasticsearch"}
+"""Whose fragments a dialect without any of its own takes."""
+
+
+_GRAPH_DIMS: Final[Mapping[tuple[str, str], tuple[int, int]]] = {
+    ("elasticsearch", "binary"): (64, 1),
+    ("elasticsearch", "int4"): (2, 2),
+}
+"""Dialect and quantization -> the fewest dimensions of a graph, and what they are a multiple of."""
+
+
+_MOST_DIMS: Final[Mapping[str, int]] = {"opensearch": 16_000, "elasticsearch": 4_096}
 
 
 META = "kokeshi"
@@ -31,12 +47,14 @@ def build_index(
     spec: IndexSpec, capabilities: Capabilities, encoders: Mapping[str, str] | None = None
 ) -> Json:
     """Return the body that creates the index. encoders: vector -> the identity of its model."""
-    dialect = capabilities.dialect
+    dialect = _FOLDERS.get(capabilities.dialect, capabilities.dialect)
     settings = _fill(
         load_fragment(dialect, "settings"),
         shards=spec.shards,
         replicas=spec.replicas,
         derived_source=capabilities.derived_source,
+        # with Elasticsearch's default, acorn, 10% filters lose more than the rescoring can mend
+        filter_heuristic="fanout" if capabilities.filter_heuristic else None,
     )
     settings["index"] |= spec.settings
     if spec.analysis:
@@ -118,30 +136,37 @@ def _find_field(properties: Json, name: str) -> Json:
 
 
 @cache
-def _fragment_text(dialect: Dialect, name: str) -> bytes:
+def _fragment_text(dialect: str, name: str) -> bytes:
     return asset_path("mappings", dialect, f"{name}.json").read_bytes()
 
 
-def load_fragment(dialect: Dialect, name: str) -> Json:
-    """Return one fragment of `mappings/`, such as `fields/keyword`, with its `${...}` places open."""
+def load_fragment(dialect: str, name: str) -> Json:
+    """Return one fragment of `mappings/`, such as `fields/graph_none`, with its `${...}` places open.
+
+    dialect: the engine's folder, or `shared`.
+    """
     fragment: Json = orjson.loads(_fragment_text(dialect, name))
     return fragment
 
 
 def _fill(fragment: Any, **values: Any) -> Any:  # noqa: ANN401
-    """Replace every string `${name}` by the value of that name, which keeps its type."""
+    """Replace every string `${name}` by the value of that name, which keeps its type.
+
+    A key whose value is None is left out.
+    """
     if isinstance(fragment, dict):
-        return {key: _fill(value, **values) for key, value in fragment.items()}
+        filled = {key: _fill(value, **values) for key, value in fragment.items()}
+        return {key: value for key, value in filled.items() if value is not None}
     if isinstance(fragment, str) and fragment.startswith("${"):
         return values[fragment[2:-1]]
     return fragment
 
 
-def _properties(spec: IndexSpec, dialect: Dialect) -> Json:
+def _properties(spec: IndexSpec, dialect: str) -> Json:
     types = {spec.id: "keyword", **spec.metadata}
-    properties = {name: load_fragment(dialect, f"fields/{kind}") for name, kind in types.items()}
+    properties = {name: load_fragment("shared", f"fields/{kind}") for name, kind in types.items()}
     for name, field in spec.text.items():
-        text = _text_property(field, dialect)
+        text = _text_property(field)
         if name in properties:
             properties[name]["fields"] = {"text": text, **text.pop("fields", {})}
         else:
@@ -151,8 +176,8 @@ def _properties(spec: IndexSpec, dialect: Dialect) -> Json:
     return properties
 
 
-def _text_property(field: TextField, dialect: Dialect) -> Json:
-    text = load_fragment(dialect, "fields/text")
+def _text_property(field: TextField) -> Json:
+    text = load_fragment("shared", "fields/text")
     text |= field.model_dump(include={"analyzer", "search_analyzer"}, exclude_none=True)
     if field.subfields:
         text["fields"] = {
@@ -161,11 +186,41 @@ def _text_property(field: TextField, dialect: Dialect) -> Json:
     return text
 
 
-def _vector_properties(name: str, vector: VectorSpec, dialect: Dialect) -> Json:
-    space = SPACE_TYPES[vector.space]
-    graph = load_fragment(dialect, "fields/graph_vector")
+def _vector_properties(name: str, vector: VectorSpec, dialect: str) -> Json:
+    space = SPACE_NAMES[dialect][vector.space]
+    if vector.dimension > _MOST_DIMS[dialect]:
+        raise CapabilityError(
+            f"vectors.{name}.dimension: {vector.dimension} is more than {_MOST_DIMS[dialect]}, "
+            f"the most of {dialect}; store a prefix of it"
+        )
+    graph = _graph_fragment(name, vector, dialect)
+    for dims in (*vector.prefixes, *((vector.dimension,) if vector.graph else ())):
+        _check_graph_dims(name, vector.quantization, dims, dialect)
     full = graph if vector.graph else load_fragment(dialect, "fields/full_vector")
     return {
         name: _fill(full, dimension=vector.dimension, space=space),
         **{f"{name}_{dims}": _fill(graph, dimension=dims, space=space) for dims in vector.prefixes},
     }
+
+
+def _check_graph_dims(name: str, quantization: str, dims: int, dialect: str) -> None:
+    """Raise CapabilityError where the engine quantises no graph of so many dimensions."""
+    least, step = _GRAPH_DIMS.get((dialect, quantization), (1, 1))
+    if dims < least or dims % step:
+        wanted = f"at least {least} dimensions" if step == 1 else "an even number of dimensions"
+        raise CapabilityError(
+            f"vectors.{name}.quantization: {quantization} needs {wanted}, found a graph over {dims}; "
+            "choose int8, or another prefix"
+        )
+
+
+def _graph_fragment(name: str, vector: VectorSpec, dialect: str) -> Json:
+    """Return the fragment of a graph; raises CapabilityError where the engine cannot quantise so."""
+    folder = asset_path("mappings", dialect, "fields")
+    known = sorted(path.stem.removeprefix("graph_") for path in folder.glob("graph_*.json"))
+    if vector.quantization not in known:
+        raise CapabilityError(
+            f"vectors.{name}.quantization: {vector.quantization} is not there on {dialect}; "
+            f"choose one of {', '.join(known)}"
+        )
+    return load_fragment(dialect, f"fields/graph_{vector.quantization}")

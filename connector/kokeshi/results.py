@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
+from kokeshi.schema import Rrf
 from kokeshi.types import Json
 
 
@@ -45,3 +47,23 @@ def parse_search(response: Json) -> SearchResult:
     hits = (Hit(hit["_id"], hit["_score"], hit.get("_source", {})) for hit in found["hits"])
     total = found["total"]
     return SearchResult(tuple(hits), total["value"], total["relation"] == "eq", response["took"])
+
+
+def fuse_ranks(
+    results: Sequence[SearchResult], rrf: Rrf, size: int, offset: int = 0
+) -> SearchResult:
+    """Fuse rankings of the same documents by reciprocal rank; see `Rrf`.
+
+    Equal sums keep the order of the first ranking that has them. total: how many documents were
+    ranked by any. took_ms: of the slower search, as they run side by side.
+    """
+    scores: dict[str, float] = {}
+    hits: dict[str, Hit] = {}
+    for result in results:
+        for rank, hit in enumerate(result.hits[: max(rrf.window, size + offset)], start=1):
+            scores[hit.id] = scores.get(hit.id, 0.0) + 1 / (rrf.rank_constant + rank)
+            hits.setdefault(hit.id, hit)
+    order = sorted(scores, key=lambda id_: -scores[id_])
+    shown = tuple(replace(hits[id_], score=scores[id_]) for id_ in order[offset : offset + size])
+    took = max((result.took_ms for result in results), default=0)
+    return SearchResult(shown, len(scores), total_is_exact=False, took_ms=took)

@@ -3,6 +3,8 @@
 Truth is the exact plan on the same index. A hit counts when its exact score reaches that of the
 last true hit, so that documents with equal vectors, of which catalogues have many, stand for each
 other. Every cell of the curve answers each query in turn, so that all see the same conditions.
+
+The curve is that of the graph, also where a search of so few documents would compare them all.
 """
 
 from __future__ import annotations
@@ -56,9 +58,10 @@ class Curve:
 
 
 def two_stage(dims: int, k: int, vector: str | None = None) -> SearchPlan:
-    """Return the plan of one cell."""
+    """Return the plan of one cell, which searches by the graph however few the documents are."""
     return SearchPlan(
-        shortlist=Shortlist(dims=dims, k=k, vector=vector), rescore=Rescore(vector=vector)
+        shortlist=Shortlist(dims=dims, k=k, vector=vector, exact_below=0),
+        rescore=Rescore(vector=vector),
     )
 
 
@@ -89,7 +92,11 @@ def measure_plans(
     vector: str | None = None,
     on_query: Callable[[], None] = lambda: None,
 ) -> Curve:
-    """Measure recall@size and latency of plans that end with the exact similarity to `vector`."""
+    """Measure recall@size and latency of plans that end with the exact similarity to `vector`.
+
+    Each is measured as a search would run it: exactly where there are few documents, if its
+    shortlist does not set `exact_below`.
+    """
     if not queries:
         raise InputError("a curve needs at least one query")
     exact = SearchPlan(rescore=Rescore(vector=vector))
@@ -118,11 +125,11 @@ def _answers(
     index: Index, text: str, plans: Sequence[SearchPlan], size: int
 ) -> tuple[list[SearchResult], list[float]]:
     """Return result and seconds of each plan; bodies are built before the clock starts."""
-    bodies = [index.build_search(text, plan=plan, size=size, fields=()) for plan in plans]
+    requests = [index.build_search(text, plan=plan, size=size, fields=()) for plan in plans]
     results, seconds = [], []
-    for body in bodies:
+    for request in requests:
         started = time.perf_counter()
-        response = index.engine.search(index.spec.index, body)
+        response = index.engine.search(index.spec.index, request.bodies[0])
         seconds.append(time.perf_counter() - started)
         results.append(parse_search(response))
     return results, seconds

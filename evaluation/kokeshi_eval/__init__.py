@@ -1,18 +1,14 @@
-"""Offline evaluation: judgments, the engine's `_rank_eval`, standard measures, and two plans compared."""
+"""Offline evaluation: judgments, rankings of the engine, standard measures, and two plans compared."""
 
+from kokeshi_eval.batches import build_batches
 from kokeshi_eval.compare import compare
 from kokeshi_eval.comparison import Comparison, Impact, Means, QueryRow, Summary
 from kokeshi_eval.judgments import Judgments, load_judgments, parse_judgments
 from kokeshi_eval.measures import Scores, dcg_gain, judged_share, ndcg, score
 from kokeshi_eval.pseudo import pseudo_grades
-from kokeshi_eval.rank_eval import (
-    Ranking,
-    build_batches,
-    build_ratings,
-    build_request,
-    parse_response,
-    send_rank_eval,
-)
+from kokeshi_eval.rank_eval import build_ratings, build_request, parse_response, send_rank_eval
+from kokeshi_eval.ranker import Ranker
+from kokeshi_eval.ranking import Ranking, Route
 from kokeshi_eval.render import build_notes, build_table, build_warnings, print_comparison
 
 __all__ = [
@@ -21,7 +17,9 @@ __all__ = [
     "Judgments",
     "Means",
     "QueryRow",
+    "Ranker",
     "Ranking",
+    "Route",
     "Scores",
     "Summary",
     "build_batches",

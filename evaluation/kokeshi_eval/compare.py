@@ -1,4 +1,4 @@
-"""Replay the queries of the judgments under two plans, and compare what the engine ranks."""
+"""Replay the queries of the judgments under two plans, and compare what comes back."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ from pathlib import Path
 
 from kokeshi.errors import InputError, KokeshiError
 from kokeshi.index import Index
-from kokeshi.plans import find_plan
+from kokeshi.plans import SearchRequest, find_plan
 from kokeshi.schema import SearchPlan
 from kokeshi.schema.plan import MAX_K
-from kokeshi.types import Json
 from kokeshi_eval.comparison import Comparison, Impact, QueryRow
 from kokeshi_eval.judgments import Judgments
 from kokeshi_eval.measures import Scores, score
 from kokeshi_eval.pseudo import pseudo_grades
-from kokeshi_eval.rank_eval import Ranking, send_rank_eval
-
-Bodies = Mapping[str, Json]
-"""query -> the body of its search."""
+from kokeshi_eval.ranker import Ranker, Requests
 
 
 def compare(
@@ -42,65 +38,67 @@ def compare(
         if not 1 <= value <= MAX_K:
             raise InputError(f"{name} {value}: a rank from 1 to {MAX_K} is expected")
     index.check_vectors()
+    ranker = Ranker(index)
     size = max(k, impact_k)
-    replay = _Replay(index, index.concrete_name())
-    before = replay.build_bodies(judgments.queries, baseline, size)
-    after = replay.build_bodies(judgments.queries, candidate, size)
-    impact = replay.score_impact(before, after, impact_k)
+    before = build_requests(index, judgments.queries, baseline, size)
+    after = build_requests(index, judgments.queries, candidate, size)
+    impact = _score_impact(ranker, before, after, impact_k)
     rows = _rows(
         judgments,
-        replay.score_graded(before, judgments, k),
-        replay.score_graded(after, judgments, k),
+        _score_graded(ranker, before, judgments, k),
+        _score_graded(ranker, after, judgments, k),
         impact,
     )
-    return Comparison(_label(baseline), _label(candidate), k, impact_k, rows, judgments.merged)
+    return Comparison(
+        _label(baseline),
+        _label(candidate),
+        k,
+        impact_k,
+        rows,
+        ranker.route(before),
+        ranker.route(after),
+        judgments.merged,
+    )
 
 
-class _Replay:
-    """Sends to one index. concrete: its own name, where the spec names an alias."""
+def build_requests(
+    index: Index, queries: list[str], plan: str | SearchPlan, size: int
+) -> dict[str, SearchRequest]:
+    """Return the search of each query, built once: building one encodes its text."""
+    found = find_plan(index.spec, plan)
+    return {query: _build_request(index, query, found, size) for query in queries}
 
-    def __init__(self, index: Index, concrete: str) -> None:
-        self.index = index
-        self.concrete = concrete
 
-    def build_bodies(
-        self, queries: list[str], plan: str | SearchPlan, size: int
-    ) -> dict[str, Json]:
-        """Return the body of each query, built once: building one encodes its text."""
-        found = find_plan(self.index.spec, plan)
-        return {query: self._build_body(query, found, size) for query in queries}
+def _build_request(index: Index, query: str, plan: SearchPlan, size: int) -> SearchRequest:
+    try:
+        return index.build_search(query, plan=plan, size=size, fields=())
+    except KokeshiError as error:
+        raise InputError(f"query '{query}': {error}") from error
 
-    def score_graded(self, bodies: Bodies, judgments: Judgments, k: int) -> dict[str, Scores]:
-        """Score each query against the judgments."""
-        return score(self._rank(bodies, judgments.grades, k), judgments.grades, k)
 
-    def score_impact(self, before: Bodies, after: Bodies, k: int) -> dict[str, Impact]:
-        """Score the queries after a change against their ranking before; without hits there is none."""
-        old = {query: r.ids for query, r in self._rank(before, {}, k).items() if r.ids}
-        truth = {query: pseudo_grades(ids, k) for query, ids in old.items()}
-        new = self._rank({query: after[query] for query in old}, truth, k)
-        return {
-            query: Impact(
-                pseudo_ndcg=scores.ndcg,
-                engine_pseudo_ndcg=scores.engine_ndcg,
-                kept=scores.judged,
-                identical=new[query].ids == old[query],
-                agrees=scores.agrees,
-            )
-            for query, scores in score(new, truth, k).items()
-        }
+def _score_graded(
+    ranker: Ranker, requests: Requests, judgments: Judgments, k: int
+) -> dict[str, Scores]:
+    """Score each query against the judgments."""
+    return score(ranker.rank(requests, judgments.grades, k), judgments.grades, k)
 
-    def _rank(
-        self, bodies: Bodies, grades: Mapping[str, Mapping[str, int]], k: int
-    ) -> dict[str, Ranking]:
-        index = self.index
-        return send_rank_eval(index.engine, index.spec.index, self.concrete, bodies, grades, k)
 
-    def _build_body(self, query: str, plan: SearchPlan, size: int) -> Json:
-        try:
-            return self.index.build_search(query, plan=plan, size=size, fields=())
-        except KokeshiError as error:
-            raise InputError(f"query '{query}': {error}") from error
+def _score_impact(ranker: Ranker, before: Requests, after: Requests, k: int) -> dict[str, Impact]:
+    """Score the queries after a change against their ranking before; without hits there is none."""
+    old = {query: r.ids for query, r in ranker.rank(before, {}, k).items() if r.ids}
+    truth = {query: pseudo_grades(ids, k) for query, ids in old.items()}
+    new = ranker.rank({query: after[query] for query in old}, truth, k)
+    return {
+        query: Impact(
+            pseudo_ndcg=scores.ndcg,
+            engine_pseudo_ndcg=scores.engine_ndcg,
+            kept=scores.judged,
+            identical=new[query].ids == old[query],
+            agrees=scores.agrees,
+            path=scores.path,
+        )
+        for query, scores in score(new, truth, k).items()
+    }
 
 
 def _rows(

@@ -8,6 +8,7 @@ from statistics import fmean
 
 from kokeshi.types import Json
 from kokeshi_eval.measures import Scores
+from kokeshi_eval.ranking import Path, Route
 
 SAME = 1e-9
 """Two nDCG that differ by no more are a tie."""
@@ -18,16 +19,18 @@ class Impact:
     """How much of the baseline's own top a candidate keeps; says nothing of which is better.
 
     pseudo_ndcg: nDCG@impact_k of the candidate with the baseline's top as the truth; 1 where all of
-    it is left. engine_pseudo_ndcg: by `_rank_eval`. kept: the share of the candidate's top
-    that was in the baseline's, None without hits. identical: the same documents in the same order.
-    agrees: the engine's figure is the one computed from its hits.
+    it is left. engine_pseudo_ndcg: by `_rank_eval`, None where the candidate took another path.
+    kept: the share of the candidate's top that was in the baseline's, None without hits.
+    identical: the same documents in the same order. agrees: no figure of the engine's is another
+    than the one computed from its hits. path: of the candidate's hits.
     """
 
     pseudo_ndcg: float
-    engine_pseudo_ndcg: float
+    engine_pseudo_ndcg: float | None
     kept: float | None
     identical: bool
     agrees: bool
+    path: Path
 
     @property
     def change(self) -> float:
@@ -57,7 +60,7 @@ class QueryRow:
 
     @property
     def agrees(self) -> bool:
-        """Whether every figure of the engine is the one computed from its hits."""
+        """Whether no figure of the engine's is another than the one computed from its hits."""
         return all(found.agrees for found in (self.before, self.after, self.impact) if found)
 
     @property
@@ -75,7 +78,10 @@ class QueryRow:
 
 @dataclass(frozen=True)
 class Means:
-    """Means over queries; None where there is none. judged: over the queries with hits."""
+    """Means over queries; None where there is none. judged: over the queries with hits.
+
+    engine_ndcg: by `_rank_eval`, None where the hits came by another path.
+    """
 
     ndcg: float | None
     engine_ndcg: float | None
@@ -109,13 +115,18 @@ class Summary:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A candidate plan against a baseline. k: depth of nDCG and Judged; impact_k: of the impact."""
+    """A candidate plan against a baseline. k: depth of nDCG and Judged; impact_k: of the impact.
+
+    baseline_route, candidate_route: where their hits came from; the impact's are the candidate's.
+    """
 
     baseline: str
     candidate: str
     k: int
     impact_k: int
     rows: tuple[QueryRow, ...]
+    baseline_route: Route
+    candidate_route: Route
     merged_judgments: int = 0
 
     @property
@@ -135,7 +146,7 @@ class Comparison:
 
     @property
     def disagreements(self) -> tuple[QueryRow, ...]:
-        """The queries where the engine's figure is not the one that its own hits give."""
+        """The queries where a figure of the engine's is not the one that its own hits give."""
         return tuple(row for row in self.rows if not row.agrees)
 
     def summary(self) -> Summary:
@@ -155,8 +166,8 @@ class Comparison:
             compared=len(impacts),
             change=_mean(impact.change for impact in impacts),
             pseudo_ndcg=_mean(impact.pseudo_ndcg for impact in impacts),
-            engine_pseudo_ndcg=_mean(impact.engine_pseudo_ndcg for impact in impacts),
-            kept=_mean(impact.kept for impact in impacts if impact.kept is not None),
+            engine_pseudo_ndcg=_mean_known(impact.engine_pseudo_ndcg for impact in impacts),
+            kept=_mean_known(impact.kept for impact in impacts),
             identical=sum(impact.identical for impact in impacts),
         )
 
@@ -168,6 +179,10 @@ class Comparison:
             "k": self.k,
             "impact_k": self.impact_k,
             "gain": "2^grade - 1",
+            "routes": {
+                "baseline": asdict(self.baseline_route),
+                "candidate": asdict(self.candidate_route),
+            },
             "merged_judgments": self.merged_judgments,
             "summary": asdict(self.summary()),
             "without_positive": [row.query for row in self.without_positive],
@@ -180,10 +195,14 @@ class Comparison:
 def _means(scores: list[Scores]) -> Means:
     return Means(
         ndcg=_mean(s.ndcg for s in scores),
-        engine_ndcg=_mean(s.engine_ndcg for s in scores),
-        judged=_mean(s.judged for s in scores if s.judged is not None),
+        engine_ndcg=_mean_known(s.engine_ndcg for s in scores),
+        judged=_mean_known(s.judged for s in scores),
         hits=_mean(s.hits for s in scores),
     )
+
+
+def _mean_known(values: Iterable[float | None]) -> float | None:
+    return _mean(value for value in values if value is not None)
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -1,4 +1,4 @@
-"""Measures from the hits that came back, by ir_measures, beside the figure that the engine gives.
+"""Measures from the hits that came back, by ir_measures, beside a figure that the engine may give.
 
 DCG@k  = sum over ranks r <= k of (2^grade - 1) / log2(r + 1)      (Burges et al. 2005)
 nDCG@k = DCG@k / DCG@k of the judged documents in the best order   (Järvelin and Kekäläinen 2002)
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from kokeshi.errors import MissingExtraError
-from kokeshi_eval.rank_eval import Ranking
+from kokeshi_eval.ranking import Path, Ranking
 
 TOLERANCE = 1e-6
 """Two nDCG of the same ranking, by different programs, differ by less."""
@@ -27,22 +27,24 @@ class Scores:
     """One ranking against its grades.
 
     hits: how many came back, at most k. ndcg: standard nDCG@k. ndcg_cut: nDCG@min(k, hits), whose
-    ideal is cut where the engine cuts it. engine_ndcg: by `_rank_eval`. judged: the share of hits
-    that have a grade, None without hits. idcg_differs: some hits came back, but fewer than the ideal
-    has positives, so that ndcg and engine_ndcg have different denominators.
+    ideal is cut where the engine cuts it. engine_ndcg: by `_rank_eval`, None by another path. judged:
+    the share of hits that have a grade, None without hits. idcg_differs: some hits came back, but
+    fewer than the ideal has positives, so that ndcg and engine_ndcg have different denominators.
+    path: where the hits came from.
     """
 
     hits: int
     ndcg: float
     ndcg_cut: float
-    engine_ndcg: float
+    engine_ndcg: float | None
     judged: float | None
     idcg_differs: bool
+    path: Path
 
     @property
     def agrees(self) -> bool:
-        """Whether the engine's figure is the one computed from its hits."""
-        return abs(self.engine_ndcg - self.ndcg_cut) <= TOLERANCE
+        """Whether the engine's figure, where there is one, is the one computed from its hits."""
+        return self.engine_ndcg is None or abs(self.engine_ndcg - self.ndcg_cut) <= TOLERANCE
 
 
 def dcg_gain(grade: int) -> int:
@@ -88,7 +90,9 @@ def score(rankings: Mapping[str, Ranking], grades: Grades, k: int) -> dict[str, 
             ndcg_cut=cut[query],
             engine_ndcg=ranking.ndcg,
             judged=judged_share(ids[query], grades.get(query, {}), k),
-            idcg_differs=0 < len(ids[query]) < min(k, _positives(grades.get(query, {}))),
+            idcg_differs=ranking.ndcg is not None
+            and 0 < len(ids[query]) < min(k, _positives(grades.get(query, {}))),
+            path=ranking.path,
         )
         for query, ranking in rankings.items()
     }

@@ -9,6 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from kokeshi_eval.comparison import Comparison, Means, QueryRow, Summary
+from kokeshi_eval.measures import Scores
+from kokeshi_eval.ranking import Route
 
 EXTREMES = 10
 """Queries shown from either end where not all are asked for."""
@@ -28,14 +30,16 @@ def build_table(comparison: Comparison, *, every: bool = False) -> Table:
     """Return a table of queries, the most helped first, ending with the mean.
 
     every: all queries, also those without a positive grade; otherwise the ten most helped and the
-    ten most harmed. A star marks an nDCG of the engine that has another denominator.
+    ten most harmed. The engine's own nDCG has a column where it gives any, and a star where that
+    has another denominator.
     """
     table = Table(box=None, pad_edge=False, collapse_padding=True)
     table.add_column("query", overflow="fold", min_width=8)
+    engine = _has_engine(comparison)
     for name, width in (
         (f"nDCG@{comparison.k}", 13),
         ("change", 6),
-        ("_rank_eval", 13),
+        *([("_rank_eval", 13)] if engine else []),
         (f"Judged@{comparison.k}", 11),
         (f"impact@{comparison.impact_k}", 9),
         ("hits", 10),
@@ -43,9 +47,9 @@ def build_table(comparison: Comparison, *, every: bool = False) -> Table:
         table.add_column(name, justify="right", no_wrap=True, min_width=width)
     for rows in _sections(comparison, every=every):
         for row in rows:
-            table.add_row(*_cells(row))
+            table.add_row(*_cells(row, engine=engine))
         table.add_section()
-    table.add_row(*_mean_cells(comparison.summary()), style="bold")
+    table.add_row(*_mean_cells(comparison.summary(), engine=engine), style="bold")
     return table
 
 
@@ -56,6 +60,7 @@ def build_notes(comparison: Comparison) -> list[str]:
         _improvement(comparison, summary),
         _judged(comparison, summary),
         _impact(comparison, summary),
+        _routes(comparison),
         _engine(comparison, summary),
         _left_out(comparison),
         _merged(comparison),
@@ -88,27 +93,35 @@ def _sections(comparison: Comparison, *, every: bool) -> list[Sequence[QueryRow]
     return [rows[:EXTREMES], rows[-EXTREMES:]]
 
 
-def _cells(row: QueryRow) -> list[str]:
+def _has_engine(comparison: Comparison) -> bool:
+    """Whether there is any nDCG of the engine's own to show."""
+    return "_rank_eval" in (comparison.baseline_route.path, comparison.candidate_route.path)
+
+
+def _cells(row: QueryRow, *, engine: bool) -> list[str]:
     before, after = row.before, row.after
-    stars = ["*" if scores.idcg_differs else "" for scores in (before, after)]
     return [
         escape(row.query),
         f"{before.ndcg:.3f} → {after.ndcg:.3f}",
         f"{row.delta:+.3f}",
-        f"{before.engine_ndcg:.3f}{stars[0]} → {after.engine_ndcg:.3f}{stars[1]}",
+        *([f"{_engine_figure(before)} → {_engine_figure(after)}"] if engine else []),
         f"{_figure(before.judged, 2)} → {_figure(after.judged, 2)}",
         _figure(row.impact.change if row.impact else None),
         f"{before.hits} → {after.hits}",
     ]
 
 
-def _mean_cells(summary: Summary) -> list[str]:
+def _engine_figure(scores: Scores) -> str:
+    return _figure(scores.engine_ndcg) + ("*" if scores.idcg_differs else "")
+
+
+def _mean_cells(summary: Summary, *, engine: bool) -> list[str]:
     before, after = summary.before, summary.after
     return [
         "mean",
         f"{_figure(before.ndcg)} → {_figure(after.ndcg)}",
         "-" if summary.delta is None else f"{summary.delta:+.3f}",
-        f"{_figure(before.engine_ndcg)} → {_figure(after.engine_ndcg)}",
+        *([f"{_figure(before.engine_ndcg)} → {_figure(after.engine_ndcg)}"] if engine else []),
         f"{_figure(before.judged, 2)} → {_figure(after.judged, 2)}",
         _figure(summary.change),
         f"{_figure(before.hits, 1)} → {_figure(after.hits, 1)}",
@@ -143,9 +156,12 @@ def _impact(comparison: Comparison, summary: Summary) -> str:
     k, baseline = comparison.impact_k, comparison.baseline
     if summary.change is None:
         return f"Impact: unknown, since {baseline} returns nothing for any query."
+    engine = ""
+    if summary.engine_pseudo_ndcg is not None:
+        engine = f" (_rank_eval: nDCG {summary.engine_pseudo_ndcg:.4f})"
     return (
-        f"Impact: {summary.change:.4f} = 1 - nDCG@{k} with {baseline}'s own top {k} as the truth "
-        f"(_rank_eval: nDCG {_figure(summary.engine_pseudo_ndcg, 4)}), mean of "
+        f"Impact: {summary.change:.4f} = 1 - nDCG@{k} with {baseline}'s own top {k} as the truth"
+        f"{engine}, mean of "
         f"{_queries(summary.compared)}: 0 where all of it is left, 1 where none is; "
         f"it says how much changes, not whether for the better. {_figure(summary.kept)} of "
         f"{comparison.candidate}'s top {k} were {baseline}'s too; the top {k} is identical "
@@ -153,7 +169,28 @@ def _impact(comparison: Comparison, summary: Summary) -> str:
     )
 
 
+def _routes(comparison: Comparison) -> str:
+    """Where the hits came from, and why some have no figures of the engine's."""
+    before, after = comparison.baseline_route, comparison.candidate_route
+    if before == after:
+        said = f"of both plans by {_route(before)}"
+    else:
+        said = (
+            f"{comparison.baseline} by {_route(before)}, {comparison.candidate} by {_route(after)}"
+        )
+    note = f"Hits: {said}."
+    if "_msearch" in (before.path, after.path):
+        note += " Those of _msearch come without an nDCG of the engine's own."
+    return note
+
+
+def _route(route: Route) -> str:
+    return f"{route.path} ({route.why})" if route.why else route.path
+
+
 def _engine(comparison: Comparison, summary: Summary) -> str:
+    if not _has_engine(comparison):
+        return ""
     differs = [row for row in comparison.graded if row.idcg_differs]
     note = f"_rank_eval: nDCG {_pair(summary.before, summary.after, engine=True)}."
     if comparison.disagreements:

@@ -1,4 +1,4 @@
-"""Every plan on a live engine against an exact answer in NumPy: ids, ties by group, and scores."""
+"""Every plan on each engine against an exact answer in NumPy: ids, ties by group, and scores."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import pytest
 
 from kokeshi import F, Index
 from kokeshi.codes import SPACES, prefix
+from kokeshi.errors import EncoderError
 from kokeshi.ingest.documents import serialise
 from kokeshi.schema import Fuse, Match, Rescore, SearchPlan, Shortlist
 from kokeshi.types import Float32
-
-pytestmark = pytest.mark.engine
 
 DIMENSION = 32
 COUNT = 500
@@ -23,7 +22,7 @@ SIZE = 25
 COLOURS = ["red", "bleu été", "藍色", "🦊 fox", 'a "quoted" \\ one']
 WORDS = ["jacket", "shoe", "lamp", "scarf"]
 SPEC = """
-index: t-plans-{space}
+index: conformance-plans-{space}
 text: [title]
 metadata: {{price: float, colour: keyword, sizes: keyword}}
 shards: 3
@@ -33,6 +32,7 @@ vectors:
     dimension: {dimension}
     prefixes: [8]
     space: {space}
+    quantization: none
 """
 
 
@@ -76,12 +76,9 @@ def make_documents(rng: np.random.Generator) -> list[dict]:
 
 
 @pytest.fixture(scope="module", params=["cosine", "dot", "l2"])
-def catalogue(request, open_index, tmp_path_factory) -> Catalogue:
+def catalogue(request, fill_index) -> Catalogue:
     documents = make_documents(np.random.default_rng(7))
-    index = open_index(SPEC.format(space=request.param, dimension=DIMENSION))
-    path = tmp_path_factory.mktemp("catalogue") / f"t-{request.param}.jsonl"
-    path.write_bytes(b"\n".join(orjson.dumps(document) for document in documents))
-    assert index.ingest(path).indexed == COUNT
+    index = fill_index(SPEC.format(space=request.param, dimension=DIMENSION), documents)
     bare = [f"bare{i}" for i in range(3)]
     deleted = [document["id"] for document in documents[-DELETED:]]
     body = b"".join(serialise(id_, {"title": "jacket alone", "price": 1.0}) for id_ in bare)
@@ -108,7 +105,8 @@ def assert_best(hits, expected: dict[str, float], size: int = SIZE) -> None:
 
 
 def two_stage(k: int) -> SearchPlan:
-    return SearchPlan(shortlist=Shortlist(dims=8, k=k), rescore=Rescore())
+    """The plan that walks a graph, however few documents there are."""
+    return SearchPlan(shortlist=Shortlist(dims=8, k=k, exact_below=0), rescore=Rescore())
 
 
 VECTOR_PLANS = ["exact", "single", "two-stage"]
@@ -258,10 +256,55 @@ def test_vectors_do_not_come_back_with_the_hits(catalogue, query):
     assert set(hit.source) == {"id", "title", "price", "colour", "sizes"}
 
 
+@pytest.mark.parametrize("fields", [(), ("price",), ("sizes", "absent")])
+def test_of_a_document_comes_back_what_is_asked_for(catalogue, query, fields):
+    hit = catalogue.index.search(vector=query, size=1, fields=fields).hits[0]
+    assert set(hit.source) == {*fields} - {"absent"}
+
+
 def test_counts_are_of_the_documents_that_pass(catalogue):
     assert catalogue.index.count("price < 10") == 10 + len(catalogue.bare)
 
 
 def test_a_query_of_the_wrong_dimension_is_refused_before_it_is_sent(catalogue):
-    with pytest.raises(Exception, match="32 dimensions are expected"):
+    with pytest.raises(EncoderError, match="32 dimensions are expected"):
         catalogue.index.search(vector=[1.0, 2.0])
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_counts_what_it_leaves(catalogue, name):
+    expression, keeps = FILTERS[name]
+    alone = [{"colour": None, "sizes": [], "price": 1.0}] * len(catalogue.bare)
+    assert catalogue.index.count(expression) == sum(map(keeps, [*catalogue.documents, *alone]))
+
+
+def test_everything_is_counted(catalogue):
+    assert catalogue.index.count() == COUNT - DELETED + len(catalogue.bare)
+
+
+@pytest.mark.parametrize("plan", ["exact", two_stage(40)], ids=["exact", "two-stage"])
+def test_the_total_is_the_number_of_candidates(catalogue, query, plan):
+    result = catalogue.index.search(vector=query, plan=plan, size=1)
+    assert result.total_is_exact
+    if plan == "exact":
+        assert result.total == len(catalogue.documents)
+    else:
+        assert 40 <= result.total <= 3 * 40
+
+
+def test_a_replaced_document_is_found_as_it_is_now(catalogue, query):
+    index, name = catalogue.index, catalogue.index.spec.index
+    space = index.spec.vectors["embedding"].space
+    first, second = prefix(catalogue.vectors[:2], DIMENSION, space=space).tolist()
+    fields = {"id": "again", "embedding": first, "price": 5_000.0}
+    other = {"id": "again", "embedding": second, "price": 6_000.0}
+    try:
+        index.engine.bulk(name, serialise("again", fields))
+        index.engine.bulk(name, serialise("again", other))
+        index.engine.refresh(name)
+        assert (index.count("price = 5000"), index.count("price = 6000")) == (0, 1)
+        (hit,) = index.search(vector=query, plan="exact", filter="price > 4000").hits
+        assert hit.score == pytest.approx(catalogue.scores(query)["p1"], rel=1e-5)
+    finally:
+        index.engine.bulk(name, b'{"delete": {"_id": "again"}}\n')
+        index.engine.refresh(name)

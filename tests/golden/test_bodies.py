@@ -9,10 +9,14 @@ from kokeshi import F
 from kokeshi.encoders import load_encoder
 from kokeshi.engines import Capabilities
 from kokeshi.mapping import build_index
-from kokeshi.plans import Query, build_search, default_plans
+from kokeshi.plans import Known, Query, build_search, default_plans
 from kokeshi.schema import load_spec, parse_spec
 
-OPENSEARCH = Capabilities("opensearch", (3, 6, 0), derived_source=True, rank_eval=True)
+ENGINES = [
+    Capabilities("opensearch", (3, 6, 0), derived_source=True),
+    Capabilities("elasticsearch", (9, 4, 3), derived_source=True, filter_heuristic=True),
+]
+KNOWN = Known(documents=1_000_000, kept=200_000, shards=3)
 SPEC = parse_spec("""
 index: golden
 id: sku
@@ -37,18 +41,25 @@ QUERY = Query(
 )
 
 
-@pytest.mark.parametrize("plan", ["bm25", "exact", "single", "two-stage", "hybrid"])
-def test_the_body_of_a_built_in_plan(golden, plan):
-    body = build_search(SPEC, default_plans(SPEC)[plan], QUERY, OPENSEARCH)
-    golden(f"plan_{plan}.json", body)
+PLANS = ["bm25", "exact", "single", "two-stage", "hybrid", "rrf"]
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.dialect)
+@pytest.mark.parametrize("plan", PLANS)
+def test_the_bodies_of_a_built_in_plan(golden, plan, engine):
+    request = build_search(SPEC, default_plans(SPEC)[plan], QUERY, engine, KNOWN)
+    golden(
+        f"{engine.dialect}_{plan}.json", {"bodies": [*request.bodies], "notes": [*request.notes]}
+    )
 
 
 def test_every_built_in_plan_has_a_golden_body():
-    assert set(default_plans(SPEC)) == {"bm25", "exact", "single", "two-stage", "hybrid"}
+    assert list(default_plans(SPEC)) == PLANS
 
 
-def test_the_example_index_is_what_the_builder_makes(golden, pytestconfig):
-    folder = pytestconfig.rootpath / "mappings" / "opensearch"
-    spec = load_spec(folder / "example.yaml")
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.dialect)
+def test_the_example_index_is_what_the_builder_makes(golden, pytestconfig, engine):
+    folder = pytestconfig.rootpath / "mappings" / engine.dialect
+    spec = load_spec(folder.parent / "opensearch" / "example.yaml")
     names = {name: load_encoder(vector).name for name, vector in spec.vectors.items()}
-    golden(folder / "example.json", build_index(spec, OPENSEARCH, names))
+    golden(folder / "example.json", build_index(spec, engine, names))

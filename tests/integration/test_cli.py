@@ -156,15 +156,32 @@ def test_filters_given_twice_must_both_hold(shop: Shop) -> None:
 @pytest.mark.parametrize("plan", PLANS)
 def test_what_explain_prints_is_what_search_sends(shop: Shop, plan: str) -> None:
     asked = ("warm black coat", "--plan", plan, "--filter", "in_stock = true")
-    path, _, body = shop.ok("search", *asked, "--explain").partition("\n")
+    printed = shop.ok("search", *asked, "--explain").splitlines()
+    path, *body = [line for line in printed if not line.startswith("#")]
     assert path == f"POST /{shop.index}/_search"
-    hits = shop.request(f"/{shop.index}/_search", body.encode())["hits"]["hits"]
+    hits = shop.request(f"/{shop.index}/_search", "\n".join(body).encode())["hits"]["hits"]
     found = shop.json("search", *asked)["hits"]
     assert [hit["_id"] for hit in hits] == [hit["id"] for hit in found]
     assert [hit["_score"] for hit in hits] == pytest.approx([hit["score"] for hit in found])
     assert found[0]["id"] == "p6"
     assert {hit["source"]["in_stock"] for hit in found} == {True}
     assert not any("embedding" in name for hit in found for name in hit["source"])
+
+
+def test_what_explain_says_is_a_comment(shop: Shop) -> None:
+    note, *_ = shop.ok("search", "coat", "--filter", "in_stock = true", "--explain").splitlines()
+    assert re.fullmatch(
+        r"# the filter leaves \d of \d documents: all of them are compared exactly, .*", note
+    )
+    assert shop.json("search", "coat", "--plan", "bm25", "--explain")["notes"] == []
+
+
+def test_ranks_are_fused_from_two_requests(shop: Shop) -> None:
+    explained = shop.json("search", "warm black coat", "--plan", "rrf", "--explain")
+    assert [request["path"] for request in explained["requests"]] == [f"/{shop.index}/_search"] * 2
+    assert "two searches in one request, fused in the client by rank" in explained["notes"]
+    words, vectors = (shop.ids("warm black coat", "--plan", plan) for plan in ("bm25", "two-stage"))
+    assert shop.ids("warm black coat", "--plan", "rrf")[0] in {words[0], vectors[0]}
 
 
 def test_a_plan_of_a_file(shop: Shop) -> None:
@@ -390,7 +407,8 @@ BAD_SPECS = {
     "unknown key": ("index: {index}\ntitel: 1", "titel: this key is not known here; check its sp"),
     "unknown encoder": (
         "index: {index}\nvectors: {{e: {{encoder: magic, dimension: 8}}}}",
-        "unknown encoder 'magic'; installed are: precomputed, wordllama",
+        "unknown encoder 'magic'; installed are: http, onnx-text, precomputed, "
+        "sentence-transformers, wordllama",
     ),
     "no source": (
         "index: {index}\nvectors: {{e: {{encoder: wordllama, dimension: 256}}}}",

@@ -1,4 +1,7 @@
-"""`_rank_eval` of a real engine against ir_measures, on small indices and on a real catalogue."""
+"""Plans compared on a real engine, by `_rank_eval` where it has that and by `_msearch`.
+
+What `_rank_eval` answers is compared with ir_measures, on small indices and on a real catalogue.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,15 @@ from typer.testing import CliRunner
 
 from kokeshi import Index
 from kokeshi.cli.eval import app
+from kokeshi.engines.calls import Call
 from kokeshi.errors import EngineError, InputError
 from kokeshi.mapping import build_index
-from kokeshi.schema import Fuse, Match, Rescore, SearchPlan, Shortlist, parse_spec
-from kokeshi_eval import build_warnings, compare, load_judgments, parse_judgments, send_rank_eval
+from kokeshi.plans import SearchRequest
+from kokeshi.schema import Fuse, Match, Rescore, Rrf, SearchPlan, Shortlist, parse_spec
+from kokeshi_eval import Ranker, Route, build_warnings, compare, load_judgments, parse_judgments
+from kokeshi_eval.compare import build_requests
+from kokeshi_eval.msearch import send_msearch
+from kokeshi_eval.rank_eval import find_rank_eval
 
 pytestmark = pytest.mark.engine
 
@@ -38,6 +46,8 @@ SMALL_JUDGMENTS = parse_judgments(
     "cap,c,0\ngone,c,1\n"
 )
 TITLE, BRAND = (SearchPlan(match=Match(fields=(name,))) for name in ("title", "brand"))
+RRF = SearchPlan(match=Match(), shortlist=Shortlist(dims=64, k=200), rescore=Rescore(), rrf=Rrf())
+NARROW_RRF = RRF.model_copy(update={"rrf": Rrf(window=7)})
 
 ICECAT = """
 index: kokeshi-eval-icecat
@@ -69,7 +79,11 @@ def icecat_judgments(data_folder):
 
 @pytest.fixture(scope="module")
 def icecat(engine, data_folder, icecat_judgments, tmp_path_factory):
-    """Every judged product and others up to 3,000."""
+    """Every judged product and others up to 3,000.
+
+    In one segment: of several, which Elasticsearch searches side by side, a graph search now and
+    then returns another of the last hits.
+    """
     judged = {doc_id for row in icecat_judgments.grades.values() for doc_id in row}
     with gzip.open(data_folder / "icecat" / "products.jsonl.gz", "rt", encoding="utf-8") as lines:
         products = [json.loads(line) for line in lines]
@@ -77,19 +91,43 @@ def icecat(engine, data_folder, icecat_judgments, tmp_path_factory):
     index = Index(parse_spec(ICECAT), engine)
     path = write_lines(tmp_path_factory.mktemp("icecat") / "products.jsonl", products[:3000])
     index.ingest(path, recreate=True)
+    merge = f"/{index.spec.index}/_forcemerge"
+    one = {"max_num_segments": "1"}
+    engine.perform(Call("merge", "POST", merge, lambda _: None, params=one))
     yield index
     engine.delete_index(index.spec.index)
 
 
-def test_few_hits_have_a_cut_ideal_in_the_engine_only(small):
+@pytest.fixture(scope="module")
+def path(small):
+    """The path that this engine's hits take."""
+    there = small.engine.perform(find_rank_eval(small.spec.index))
+    return "_rank_eval" if there else "_msearch"
+
+
+def only_of_rank_eval(path, value):
+    """A figure that the engine gives, or None where it cannot."""
+    return value if path == "_rank_eval" else None
+
+
+def test_the_module_is_found_where_the_engine_lists_it(small, path):
+    def read(answer):
+        return [m["name"] for node in answer.body["nodes"].values() for m in node["modules"]]
+
+    modules = small.engine.perform(Call("modules", "GET", "/_nodes/plugins", read))
+    assert path == ("_rank_eval" if "rank-eval" in modules else "_msearch")
+
+
+def test_few_hits_have_a_cut_ideal_in_the_engine_only(small, path):
     rows = {row.query: row for row in compare(small, SMALL_JUDGMENTS, TITLE, BRAND).rows}
     shoe = rows["shoe"]
-    assert (shoe.before.hits, shoe.before.engine_ndcg) == (1, 1.0)
+    assert (shoe.before.hits, shoe.before.path) == (1, path)
+    assert shoe.before.engine_ndcg == only_of_rank_eval(path, 1.0)
     assert shoe.before.ndcg == pytest.approx(
         1 / sum(1 / log2(rank + 1) for rank in range(1, 7)), abs=1e-9
     )
     assert shoe.before.ndcg_cut == pytest.approx(1.0)
-    assert shoe.before.idcg_differs
+    assert shoe.before.idcg_differs is (path == "_rank_eval")
     assert shoe.before.agrees
     assert rows["gone"].before.hits == 0
     assert rows["gone"].impact is None
@@ -105,15 +143,16 @@ def test_queries_of_any_text_and_ids_of_any_text(small):
     assert comparison.disagreements == ()
 
 
-def test_queries_without_a_positive_are_kept_apart(small):
+def test_queries_without_a_positive_are_kept_apart(small, path):
     comparison = compare(small, SMALL_JUDGMENTS, TITLE, BRAND)
     assert [row.query for row in comparison.without_positive] == ["cap"]
     assert comparison.summary().queries == len(SMALL_JUDGMENTS.queries) - 1
     (cap,) = comparison.without_positive
-    assert (cap.after.hits, cap.after.engine_ndcg, cap.after.ndcg) == (2, 0.0, 0.0)
+    assert (cap.after.hits, cap.after.ndcg) == (2, 0.0)
+    assert cap.after.engine_ndcg == only_of_rank_eval(path, 0.0)
 
 
-def test_an_alias_scores_as_the_index_behind_it(small, engine):
+def test_an_alias_scores_as_the_index_behind_it(small, engine, path):
     direct = compare(small, SMALL_JUDGMENTS, TITLE, BRAND)
     alias, concrete = "kokeshi-eval-alias", "kokeshi-eval-alias-1"
     engine.create_index(concrete, alias_body(small, alias))
@@ -126,7 +165,9 @@ def test_an_alias_scores_as_the_index_behind_it(small, engine):
     finally:
         engine.delete_index(concrete)
     assert aliased.summary() == direct.summary()
-    assert aliased.summary().before.engine_ndcg > 0.5
+    assert aliased.summary().before.ndcg > 0.5
+    if path == "_rank_eval":
+        assert aliased.summary().before.engine_ndcg > 0.5
 
 
 def alias_body(small, alias):
@@ -140,21 +181,23 @@ def bulk_lines():
     return ("\n".join(lines) + "\n").encode()
 
 
-def test_one_failing_query_makes_the_run_invalid(small):
-    good = small.build_search("hat", plan=TITLE)
+def test_one_failing_query_makes_the_run_invalid(small, path):
     script = {"source": "params.x.length()"}
-    bad = {"query": {"script_score": {"query": {"match_all": {}}, "script": script}}}
-    name = small.spec.index
-    with pytest.raises(EngineError, match=r"1 of 2 queries.*'b': null_pointer_exception"):
-        send_rank_eval(small.engine, name, name, {"a": good, "b": bad}, {}, 10)
+    bad = {"script_score": {"query": {"match_all": {}}, "script": script}}
+    message = rf"^{path} failed for 1 of 2 queries.*'b': .*null_pointer_exception"
+    with pytest.raises(EngineError, match=message):
+        Ranker(small).rank(two_queries(small, bad), {}, 10)
 
 
-def test_a_query_that_cannot_be_parsed_is_named(small):
-    good = small.build_search("hat", plan=TITLE)
-    name = small.spec.index
-    bodies = {"a": good, "b": {"query": {"no_such_query": {}}}, "c": good}
-    with pytest.raises(EngineError, match=r"refused query 'b': .*no_such_query"):
-        send_rank_eval(small.engine, name, name, bodies, {}, 10)
+def test_a_query_that_cannot_be_parsed_is_named(small, path):
+    requests = two_queries(small, {"no_such_query": {}})
+    with pytest.raises(EngineError, match=rf"^{path} refused query 'b': .*no_such_query"):
+        Ranker(small).rank(requests, {}, 10)
+
+
+def two_queries(index, bad):
+    good = index.build_search("hat", plan=TITLE)
+    return {"a": good, "b": SearchRequest(({"size": 10, "query": bad},), ())}
 
 
 def test_a_plan_that_cannot_take_a_query_names_it(small):
@@ -164,17 +207,36 @@ def test_a_plan_that_cannot_take_a_query_names_it(small):
 
 @pytest.mark.data
 @pytest.mark.parametrize("plan", ["exact", "single", "two-stage", "hybrid"])
-def test_the_engine_agrees_with_ir_measures_on_a_real_catalogue(icecat, icecat_judgments, plan):
+def test_the_engine_agrees_with_ir_measures_on_a_real_catalogue(
+    icecat, icecat_judgments, plan, path
+):
     comparison = compare(icecat, icecat_judgments, "bm25", plan)
     assert build_warnings(comparison) == []
     assert (len(comparison.rows), len(comparison.without_positive)) == (135, 19)
     for row in comparison.rows:
         for scores in (row.before, row.after):
-            assert scores.engine_ndcg == pytest.approx(scores.ndcg_cut, abs=1e-6)
-            if not scores.idcg_differs:
+            assert scores.engine_ndcg == only_of_rank_eval(
+                path, pytest.approx(scores.ndcg_cut, abs=1e-6)
+            )
+            if path == "_rank_eval" and not scores.idcg_differs:
                 assert scores.engine_ndcg == pytest.approx(scores.ndcg, abs=1e-6)
     assert comparison.summary().queries == 116
     assert 0 < comparison.summary().change < 1
+
+
+@pytest.mark.data
+def test_ranks_fused_in_the_client_are_compared_with_words(icecat, icecat_judgments, path):
+    comparison = compare(icecat, icecat_judgments, "bm25", RRF)
+    assert comparison.baseline_route.path == path
+    assert comparison.candidate_route == Route("_msearch", "rrf fuses two searches in the client")
+    assert build_warnings(comparison) == []
+    summary = comparison.summary()
+    assert (summary.before.engine_ndcg is None) is (path == "_msearch")
+    assert summary.after.engine_ndcg is summary.engine_pseudo_ndcg is None
+    assert 0 < summary.change < 1
+    back = compare(icecat, icecat_judgments, RRF, "bm25").summary()
+    assert back.delta == pytest.approx(-summary.delta)
+    assert back.after.engine_ndcg == summary.before.engine_ndcg
 
 
 @pytest.mark.data
@@ -187,14 +249,33 @@ def test_a_plan_against_itself_changes_nothing(icecat, icecat_judgments):
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("plan", ["bm25", "two-stage", "hybrid"])
+@pytest.mark.parametrize(
+    "plan",
+    ["bm25", "two-stage", "hybrid", RRF, NARROW_RRF],
+    ids=["bm25", "two-stage", "hybrid", "rrf", "rrf window 7"],
+)
 def test_what_is_evaluated_is_what_is_served(icecat, icecat_judgments, plan):
     queries = icecat_judgments.queries[:40]
-    bodies = {query: icecat.build_search(query, plan=plan, size=20) for query in queries}
-    name = icecat.spec.index
-    rankings = send_rank_eval(icecat.engine, name, name, bodies, {}, 20)
+    requests = build_requests(icecat, queries, plan, 20)
+    rankings = Ranker(icecat).rank(requests, {}, 20)
+    top = Ranker(icecat).rank(requests, {}, 5)
     for query in queries:
-        assert list(rankings[query].ids) == icecat.search(query, plan=plan, size=20).ids
+        served = tuple(icecat.search(query, plan=plan, size=20).ids)
+        assert rankings[query].ids == served
+        assert top[query].ids == served[:5]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("plan", ["bm25", "two-stage", "hybrid"])
+def test_both_paths_rank_alike(icecat, icecat_judgments, plan):
+    """Where the engine has no `_rank_eval`, what it would have evaluated is one search each."""
+    name = icecat.spec.index
+    requests = build_requests(icecat, icecat_judgments.queries[:40], plan, 20)
+    found = send_msearch(icecat.engine, name, name, requests, 20)
+    for query, ranking in Ranker(icecat).rank(requests, {}, 20).items():
+        assert found[query].ids == ranking.ids
+        hits = icecat.engine.search(name, requests[query].bodies[0])["hits"]["hits"]
+        assert found[query].ids == tuple(hit["_id"] for hit in hits)
 
 
 @pytest.mark.data
@@ -215,7 +296,7 @@ def hybrid(weight):
     )
 
 
-def test_the_command_prints_a_table_or_json(small, engine_url, tmp_path):
+def test_the_command_prints_a_table_or_json(small, engine_url, tmp_path, path):
     (tmp_path / "kokeshi.yaml").write_text(SMALL)
     (tmp_path / "brand.yaml").write_text("match: {fields: [brand]}\n")
     (tmp_path / "judgments.csv").write_text("query,doc_id,grade\nhat,b/2,1\nhat,d,2\ncap,c,0\n")
@@ -226,6 +307,9 @@ def test_the_command_prints_a_table_or_json(small, engine_url, tmp_path):
     assert table.exit_code == 0, table.output
     assert "Improvement: nDCG@10" in table.output
     assert "from bm25 to brand" in table.output.replace("\n", " ")
+    assert f"Hits: of both plans by {path}" in table.output
+    assert ("_rank_eval" in table.output.splitlines()[0]) is (path == "_rank_eval")
     found = CliRunner().invoke(app, [*arguments, "--json", "--k", "3"])
     assert json.loads(found.stdout)["k"] == 3
+    assert json.loads(found.stdout)["routes"]["candidate"]["path"] == path
     assert json.loads(found.stdout)["summary"]["queries"] == 1

@@ -49,9 +49,10 @@ def test_the_curve_rises_with_k_and_dims(index, data_folder):
     by_k = [[curve.find(dims, k).recall for k in (50, 200, 800)] for dims in (64, 128)]
     assert all(row == sorted(row) for row in by_k)
     assert all(short < long for short, long in zip(*by_k, strict=True))
-    # what exact shortlists keep, which the graph may miss by a little and ties may add to
+    # what exact shortlists keep: the graph, and its values of 7 bits, may miss some of it, and ties
+    # may add to it
     for dims, k, exact_shortlist in ((64, 200, 0.967), (64, 800, 0.993), (128, 200, 0.998)):
-        assert curve.find(dims, k).recall == pytest.approx(exact_shortlist, abs=0.015)
+        assert curve.find(dims, k).recall == pytest.approx(exact_shortlist, abs=0.025)
 
 
 def test_the_choice_is_the_fastest_that_reaches_the_target(index):

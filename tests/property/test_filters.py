@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import json
 import operator
+import os
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kokeshi import Index
+from kokeshi.engines import Connection
+from kokeshi.engines.http import HttpEngine
+from kokeshi.engines.memory import MemoryEngine
 from kokeshi.errors import FilterError
 from kokeshi.filters import (
     And,
@@ -25,7 +31,11 @@ from kokeshi.filters import (
     matches,
     parse_filter,
 )
+from kokeshi.ingest.documents import serialise
+from kokeshi.schema import parse_spec
 
+# drawing takes long on a busy machine
+STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 N = 6
 TYPES: dict[str, FieldType] = {
     "price": "float",
@@ -188,12 +198,14 @@ def parse_bound(cell: object, bound: object) -> object:
     return milliseconds(datetime.fromisoformat(bound.replace("Z", "+00:00")))
 
 
+@STEADY
 @given(LOOSE)
 def test_text_round_trip(filter_):
     assert parse_filter(str(filter_)) == filter_
     assert str(parse_filter(str(filter_))) == str(filter_)
 
 
+@STEADY
 @given(FILTERS)
 def test_checked_filters_stay_as_they_are(filter_):
     assert check_filter(filter_, TYPES) == filter_
@@ -201,6 +213,7 @@ def test_checked_filters_stay_as_they_are(filter_):
     assert fields_of(filter_) <= TYPES.keys()
 
 
+@STEADY
 @given(st.text(max_size=40) | st.text("ab()'\"`=<>!, .0-1\\andornotin", max_size=40))
 def test_any_text_is_a_filter_or_a_filter_error(text):
     try:
@@ -212,6 +225,7 @@ def test_any_text_is_a_filter_or_a_filter_error(text):
         assert caret.strip() == "^"
 
 
+@STEADY
 @given(FILTERS, COLUMNS)
 def test_matches_agrees_with_plain_python(filter_, columns):
     rows = [{field: column[i] for field, column in columns.items()} for i in range(N)]
@@ -220,6 +234,7 @@ def test_matches_agrees_with_plain_python(filter_, columns):
     assert matches(filter_, as_documents(columns), N).tolist() == expected
 
 
+@STEADY
 @given(FILTERS, COLUMNS)
 def test_the_query_means_what_matches_says(filter_, columns):
     rows = [{field: column[i] for field, column in columns.items()} for i in range(N)]
@@ -238,12 +253,14 @@ def test_the_query_means_what_matches_says(filter_, columns):
     ],
     ids=["de_morgan_and", "de_morgan_or", "double_negation", "commutative", "absorption"],
 )
+@STEADY
 @given(a=FILTERS, b=FILTERS, columns=COLUMNS)
 def test_laws_of_logic(law, a, b, columns):
     left, right = law(a, b)
     assert (matches(left, columns, N) == matches(right, columns, N)).all()
 
 
+@STEADY
 @given(st.data())
 def test_in_is_any_of_its_values(data):
     field = data.draw(st.sampled_from(sorted(TYPES)))
@@ -251,3 +268,47 @@ def test_in_is_any_of_its_values(data):
     columns = data.draw(COLUMNS)
     either = Or(tuple(Comparison(field, "==", value) for value in values))
     assert (matches(In(field, values), columns, N) == matches(either, columns, N)).all()
+
+
+ROWS = 12
+TABLES = st.fixed_dictionaries(
+    {field: st.lists(cells(field), min_size=ROWS, max_size=ROWS) for field in TYPES}
+)
+SPEC = parse_spec(f"index: property-filters\ntext: [word]\nmetadata: {json.dumps(TYPES)}")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(n, marks=pytest.mark.engine) for n in ("opensearch", "elasticsearch")],
+)
+def server(request) -> Iterator[Index]:
+    """The index of the fields, on each engine; KOKESHI_TEST_OPENSEARCH and the like name them."""
+    url = os.environ.get(f"KOKESHI_TEST_{request.param.upper()}")
+    with HttpEngine(Connection(url or request.getfixturevalue(f"{request.param}_url"))) as engine:
+        index = Index(SPEC, engine)
+        index.create(recreate=True)
+        yield index
+        engine.delete_index(SPEC.index)
+
+
+def fill(index: Index, columns: dict[str, list]) -> None:
+    """Replace every document by a row of the columns."""
+    rows = [{name: column[i] for name, column in columns.items()} for i in range(ROWS)]
+    body = b"".join(serialise(f"p{i}", {"word": "every", **row}) for i, row in enumerate(rows))
+    assert {item.reason for item in index.engine.bulk(SPEC.index, body)} == {None}
+    index.engine.refresh(SPEC.index)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(columns=TABLES, filters=st.lists(FILTERS, min_size=10, max_size=20))
+def test_engines_keep_what_the_memory_engine_keeps(server, columns, filters):
+    memory = Index(SPEC, MemoryEngine())
+    memory.create()
+    for index in (server, memory):
+        fill(index, as_documents(columns))
+    for filter_ in filters:
+        expected = {f"p{i}" for i in range(ROWS) if matches(filter_, columns, ROWS)[i]}
+        for index in (server, memory):
+            found = index.search("every", plan="bm25", filter=filter_, size=ROWS, fields=())
+            assert set(found.ids) == expected
+            assert found.total == index.count(filter_) == len(expected)

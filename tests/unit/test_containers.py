@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 import yaml
+
 from tests import containers
 
 

@@ -2,16 +2,19 @@
 
 import io
 import json
+from dataclasses import replace
 from math import log2
 
 import pytest
 from rich.console import Console
 
 from kokeshi import Index
-from kokeshi.engines import Capabilities
+from kokeshi.engines import Capabilities, Engine
+from kokeshi.engines.calls import Answer
 from kokeshi.errors import InputError, SpecError
 from kokeshi.schema import Match, SearchPlan, parse_spec
 from kokeshi_eval import (
+    Route,
     build_notes,
     build_table,
     build_warnings,
@@ -31,31 +34,59 @@ HITS = {
 }
 
 
-class TableEngine:
-    """Answers from `hits` (field -> query -> ids), with the engine's own nDCG plus `error`."""
+class TableEngine(Engine):
+    """Answers from `hits` (field -> query -> ids), with the engine's own nDCG plus `error`.
 
-    capabilities = Capabilities("opensearch", (3, 6, 0), derived_source=True, rank_eval=True)
+    module: whether it has `_rank_eval`. operations: what was asked of it.
+    """
 
-    def __init__(self, hits=HITS, error=0.0):
+    capabilities = Capabilities("elasticsearch", (9, 4, 3), derived_source=True)
+
+    def __init__(self, hits=HITS, error=0.0, module=True):
         self.hits = hits
         self.error = error
+        self.module = module
+        self.operations = []
 
-    def get_mapping(self, index):
-        return {f"{index}-1": {}}
+    def perform(self, call):
+        self.operations.append(call.operation)
+        return call.read(getattr(self, f"_{call.operation}")(call))
 
-    def rank_eval(self, index, body):
-        k = body["metric"]["dcg"]["k"]
-        details = {request["id"]: self._answer(request, k) for request in body["requests"]}
-        return {"details": details, "failures": {}}
+    def close(self):
+        pass
 
-    def _answer(self, request, k):
-        match = request["request"]["query"]["multi_match"]
-        ids = list(self.hits[match["fields"][0].partition(".")[0]][match["query"]])[:k]
+    def _get_mapping(self, call):
+        return Answer(200, {f"{call.index}-1": {"mappings": {}}})
+
+    def _find_rank_eval(self, call):
+        return Answer(400, {"error": {"type": "parsing"} if self.module else "no handler found"})
+
+    def _rank_eval(self, call):
+        k = call.body["metric"]["dcg"]["k"]
+        details = {request["id"]: self._evaluate(request, k) for request in call.body["requests"]}
+        return Answer(200, {"details": details, "failures": {}})
+
+    def _msearch(self, call):
+        bodies = [json.loads(line) for line in call.body.splitlines()[1::2]]
+        return Answer(200, {"responses": [self._search(body) for body in bodies]})
+
+    def _evaluate(self, request, k):
+        ids = self._find(request["request"])[:k]
         grades = {rating["_id"]: rating["rating"] for rating in request["ratings"]}
         ideal = dcg(sorted(grades.values(), reverse=True)[: len(ids)])
         found = dcg([grades.get(i, 0) for i in ids]) / ideal if ideal else 0.0
         hits = [{"hit": {"_index": "shop-1", "_id": i}, "rating": None} for i in ids]
         return {"metric_score": found + self.error * bool(ideal), "hits": hits}
+
+    def _search(self, body):
+        hits = [{"_index": "shop-1", "_id": i, "_score": 1.0} for i in self._find(body)]
+        total = {"value": len(hits), "relation": "eq"}
+        hits = {"total": total, "hits": hits[: body["size"]]}
+        return {"took": 1, "_shards": {"total": 1}, "hits": hits}
+
+    def _find(self, body):
+        match = body["query"]["multi_match"]
+        return list(self.hits[match["fields"][0].partition(".")[0]][match["query"]])
 
 
 def dcg(grades):
@@ -116,6 +147,33 @@ def test_a_plan_against_itself_changes_nothing():
     assert (summary.delta, summary.change, summary.identical, summary.same) == (0.0, 0.0, 4, 3)
 
 
+def without_module(baseline=TITLE, candidate=BRAND, **options):
+    index = Index(SPEC, TableEngine(module=False))
+    return compare(index, JUDGMENTS, baseline, candidate, **options)
+
+
+def test_without_rank_eval_the_same_hits_give_the_same_figures():
+    there, away = run(k=3, impact_k=2), without_module(k=3, impact_k=2)
+    for one, other in zip(there.rows, away.rows, strict=True):
+        for scores, found in ((one.before, other.before), (one.after, other.after)):
+            assert found == replace(scores, engine_ndcg=None, idcg_differs=False, path="_msearch")
+        assert other.impact == (
+            one.impact and replace(one.impact, engine_pseudo_ndcg=None, path="_msearch")
+        )
+    means = away.summary()
+    assert means.before.engine_ndcg is means.after.engine_ndcg is means.engine_pseudo_ndcg is None
+    assert replace(means.after, engine_ndcg=0.0) == replace(there.summary().after, engine_ndcg=0.0)
+
+
+@pytest.mark.parametrize("module", [True, False])
+def test_a_run_asks_once_for_rank_eval(module):
+    engine = TableEngine(module=module)
+    compare(Index(SPEC, engine), JUDGMENTS, TITLE, BRAND)
+    assert engine.operations.count("find_rank_eval") == 1
+    assert ("rank_eval" in engine.operations) is module
+    assert ("msearch" in engine.operations) is not module
+
+
 def test_depths_are_kept_apart():
     hat, *_ = run(k=1, impact_k=2).rows
     assert hat.before.ndcg == pytest.approx(1 / 7)
@@ -154,6 +212,44 @@ def test_warnings_say_when_not_to_trust():
     strangers = parse_judgments("query,doc_id,grade\nhat,SKU-a,3\n")
     other = compare(Index(SPEC, TableEngine()), strangers, TITLE, BRAND)
     assert "not one hit has a grade" in build_warnings(other)[0]
+
+
+def test_the_report_says_which_path_gave_the_hits():
+    assert "Hits: of both plans by _rank_eval." in build_notes(run())
+    away = without_module(BRAND, BRAND)
+    assert (
+        "Hits: of both plans by _msearch (Elasticsearch 9.4.3 has no _rank_eval). "
+        "Those of _msearch come without an nDCG of the engine's own."
+    ) in build_notes(away)
+    assert not [note for note in build_notes(away) if note.startswith("_rank_eval")]
+    assert build_warnings(away) == []
+    found = away.to_json()
+    route = {"path": "_msearch", "why": "Elasticsearch 9.4.3 has no _rank_eval"}
+    assert found["routes"] == {"baseline": route, "candidate": route}
+    assert found["rows"][0]["before"]["path"] == "_msearch"
+    assert found["rows"][0]["impact"]["path"] == "_msearch"
+    assert run().to_json()["routes"]["candidate"] == {"path": "_rank_eval", "why": None}
+
+
+def test_a_table_without_any_figure_of_the_engine_has_no_column_for_it():
+    assert "_rank_eval" in printed(run())
+    text = printed(without_module())
+    assert "_rank_eval" not in text
+    mean = " ".join(text.splitlines()[-1].split())
+    assert mean == "mean 0.441 → 0.755 +0.314 1.00 → 0.58 0.190 1.0 → 2.7"
+
+
+def test_two_paths_leave_one_side_of_the_column_empty():
+    there, away = run(), without_module()
+    pairs = zip(there.rows, away.rows, strict=True)
+    rows = tuple(replace(row, after=other.after) for row, other in pairs)
+    route = Route("_msearch", "rrf fuses two searches in the client")
+    mixed = replace(there, candidate="both", rows=rows, candidate_route=route)
+    shoe = next(line for line in printed(mixed).splitlines() if line.startswith("shoe"))
+    assert "1.000* → - " in shoe
+    notes = "\n".join(build_notes(mixed))
+    assert "by _rank_eval, both by _msearch (rrf fuses two searches in the client)" in notes
+    assert "_rank_eval: nDCG 0.5699 → -." in notes
 
 
 def printed(comparison, width=110, **options):

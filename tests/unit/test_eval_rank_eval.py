@@ -1,12 +1,12 @@
 """`_rank_eval` requests as they are sent, and what its answers become."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
-from kokeshi.engines import Capabilities
-from kokeshi.errors import CapabilityError, EngineError
+from kokeshi.engines import Capabilities, Engine
+from kokeshi.engines.calls import Answer
+from kokeshi.errors import EngineError
 from kokeshi_eval import (
     Ranking,
     build_batches,
@@ -15,8 +15,8 @@ from kokeshi_eval import (
     parse_response,
     send_rank_eval,
 )
+from kokeshi_eval.rank_eval import find_rank_eval
 
-CAPABILITIES = Capabilities("opensearch", (3, 6, 0), derived_source=True, rank_eval=True)
 FAILURE = {
     "error": {
         "type": "search_phase_execution_exception",
@@ -39,23 +39,25 @@ def answer(ids, score=0.5, index="shop-1"):
     return {"metric_score": score, "hits": hits, "unrated_docs": []}
 
 
-class FakeEngine:
+class FakeEngine(Engine):
     """Answers each request with its ratings as hits; refuses bodies whose query is `bad`."""
 
-    def __init__(self, capabilities=CAPABILITIES):
-        self.capabilities = capabilities
+    capabilities = Capabilities("opensearch", (3, 6, 0), derived_source=True)
+
+    def __init__(self):
         self.sent = []
 
-    def rank_eval(self, index, body):
-        self.sent.append((index, body))
-        if any(request["request"]["query"] == "bad" for request in body["requests"]):
+    def perform(self, call):
+        self.sent.append((call.index, call.body))
+        requests = call.body["requests"]
+        if any(request["request"]["query"] == "bad" for request in requests):
             raise EngineError("unknown query [bad]", status=400)
-        ids = {r["id"]: [rating["_id"] for rating in r["ratings"]] for r in body["requests"]}
-        return {
-            "metric_score": 0.5,
-            "details": {query: answer(found) for query, found in ids.items()},
-            "failures": {},
-        }
+        ids = {r["id"]: [rating["_id"] for rating in r["ratings"]] for r in requests}
+        details = {query: answer(found) for query, found in ids.items()}
+        return call.read(Answer(200, {"metric_score": 0.5, "details": details, "failures": {}}))
+
+    def close(self):
+        pass
 
 
 def test_a_request_is_the_search_without_paging():
@@ -150,8 +152,28 @@ def test_a_query_that_cannot_be_parsed_is_named():
     assert caught.value.status == 400
 
 
-def test_an_engine_without_rank_eval_is_refused_before_the_request():
-    engine = FakeEngine(replace(CAPABILITIES, rank_eval=False))
-    with pytest.raises(CapabilityError, match=r"opensearch 3\.6\.0 has no _rank_eval: install"):
-        send_rank_eval(engine, "shop", "shop-1", {"a": {"query": "good"}}, {}, 10)
-    assert engine.sent == []
+TYPED = {"error": {"type": "illegal_argument_exception", "reason": "Required [requests, metric]"}}
+MISSING = {"error": "no handler found for uri [/shop/_rank_eval] and method [POST]"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "there"),
+    [
+        (400, TYPED | {"status": 400}, True),
+        (404, {"error": {"type": "index_not_found_exception", "reason": "no such index"}}, True),
+        (400, MISSING, False),
+        (405, {"error": "Incorrect HTTP method for uri [/shop/_rank_eval]", "status": 405}, False),
+        (404, "<html>no such page</html>", False),
+        (410, {"error": {"type": "api_not_available_exception", "reason": "…"}}, False),
+    ],
+)
+def test_a_refusal_is_no_proof_that_the_module_is_missing(status, body, there):
+    call = find_rank_eval("shop")
+    assert (call.method, call.path, call.content) == ("POST", "/shop/_rank_eval", b"{}")
+    assert status in call.accept
+    assert call.read(Answer(status, body)) is there
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_an_answer_that_says_nothing_of_the_module_stays_an_error(status):
+    assert status not in find_rank_eval("shop").accept

@@ -13,7 +13,9 @@ from kokeshi.plans import Query, build_search, default_plans, find_plan
 from kokeshi.plans.build import all_filters
 from kokeshi.schema import Fuse, Match, Rescore, SearchPlan, Shortlist, parse_spec
 
-OPENSEARCH = Capabilities("opensearch", (3, 6, 0), derived_source=True, rank_eval=True)
+OPENSEARCH = Capabilities("opensearch", (3, 6, 0), derived_source=True)
+ELASTICSEARCH = Capabilities("elasticsearch", (9, 4, 3), derived_source=True)
+ENGINES = [OPENSEARCH, ELASTICSEARCH]
 SPEC = parse_spec("""
 index: plans
 text:
@@ -36,8 +38,9 @@ VECTORS = {
 QUERY = Query(text="jacket", vectors=VECTORS)
 
 
-def body(plan: SearchPlan | str, query: Query = QUERY, spec=SPEC):
-    return build_search(spec, find_plan(spec, plan), query, OPENSEARCH)
+def body(plan: SearchPlan | str, query: Query = QUERY, spec=SPEC, engine=OPENSEARCH):
+    (only,) = build_search(spec, find_plan(spec, plan), query, engine).bodies
+    return only
 
 
 def query(**changes) -> Query:
@@ -87,7 +90,7 @@ def test_a_spec_with_nothing_to_search_has_no_plan():
 
 
 def test_an_unknown_plan_lists_the_known():
-    known = "bm25, exact, single, two-stage, hybrid, mine"
+    known = "bm25, exact, single, two-stage, hybrid, rrf, mine"
     with pytest.raises(SpecError, match=f"unknown plan 'best'; known are: {known}, or give a YAML"):
         find_plan(SPEC, "best")
 
@@ -203,10 +206,11 @@ def test_options_of_a_match_are_sent():
     )
 
 
+@pytest.mark.parametrize("engine", ENGINES, ids=str)
 @pytest.mark.parametrize("plan", ["bm25", "exact", "single", "two-stage", "hybrid"])
-def test_the_filters_of_plan_and_query_are_both_sent(plan):
+def test_the_filters_of_plan_and_query_are_both_sent(plan, engine):
     changed = find_plan(SPEC, plan).model_copy(update={"filter": "price < 50"})
-    sent = orjson.dumps(body(changed, query(filter=F.brand == "acme"))).decode()
+    sent = orjson.dumps(body(changed, query(filter=F.brand == "acme"), engine=engine)).decode()
     assert '"lt":50.0' in sent
     assert '"brand":"acme"' in sent
 

@@ -12,6 +12,7 @@ import kokeshi
 import kokeshi_eval
 
 KOKESHI = [
+    "AsyncIndex",
     "Connection",
     "EmbeddedEngine",
     "Encoder",
@@ -20,6 +21,7 @@ KOKESHI = [
     "Index",
     "IndexSpec",
     "KokeshiError",
+    "MemoryEngine",
     "SearchPlan",
     "SearchResult",
     "__version__",
@@ -33,7 +35,9 @@ KOKESHI_EVAL = [
     "Judgments",
     "Means",
     "QueryRow",
+    "Ranker",
     "Ranking",
+    "Route",
     "Scores",
     "Summary",
     "build_batches",
@@ -54,7 +58,18 @@ KOKESHI_EVAL = [
     "score",
     "send_rank_eval",
 ]
-HEAVY = {"elasticsearch", "faiss", "ir_measures", "onnxruntime", "scipy", "torch", "wordllama"}
+HEAVY = {
+    "aiohttp",
+    "boto3",
+    "elasticsearch",
+    "faiss",
+    "ir_measures",
+    "onnxruntime",
+    "opensearchpy",
+    "scipy",
+    "torch",
+    "wordllama",
+}
 
 
 def test_the_public_names() -> None:

@@ -13,7 +13,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from kokeshi.engines import Connection
+from kokeshi.engines.settings import Settings, give
 from kokeshi.errors import InputError
 
 PIPE_WIDTH = 160
@@ -36,31 +36,50 @@ FilterOption = Annotated[
 ]
 DEFAULT_SPEC = Path("kokeshi.yaml")
 
+_PANEL = "Connection (each also as a variable: KOKESHI_URL and so on)"
+_BETTER = "a process list shows it, so better"
+
+
+def _option(help: str, *names: str) -> Any:  # noqa: A002, ANN401
+    return typer.Option(*names, help=help, rich_help_panel=_PANEL, show_default=False)
+
 
 def _connection_options(
     url: Annotated[
         str | None,
-        typer.Option(
-            "--url", help="Address of the engine; else KOKESHI_URL, else the embedded one."
+        _option(
+            "Address of the engine, or several parted by commas; else KOKESHI_URL, else the "
+            "spec's, else the embedded one.",
+            "--url",
         ),
     ] = None,
-    user: Annotated[str | None, typer.Option("--user", help="User; else KOKESHI_USER.")] = None,
-    password: Annotated[
-        str | None,
-        typer.Option(help="Password; better KOKESHI_PASSWORD, which no process list shows."),
+    cloud_id: Annotated[str | None, _option("Of Elastic Cloud, in place of an address.")] = None,
+    user: Annotated[str | None, _option("User, with --password.")] = None,
+    password: Annotated[str | None, _option(f"Password; {_BETTER} KOKESHI_PASSWORD.")] = None,
+    api_key: Annotated[str | None, _option(f"API key; {_BETTER} KOKESHI_API_KEY.")] = None,
+    bearer: Annotated[str | None, _option(f"Bearer token; {_BETTER} KOKESHI_BEARER.")] = None,
+    credentials: Annotated[
+        str | None, _option("File with user and password, api_key or bearer (mode 600).")
     ] = None,
-    api_key: Annotated[
-        str | None,
-        typer.Option(help="API key; better KOKESHI_API_KEY, which no process list shows."),
+    aws_region: Annotated[
+        str | None, _option("Sign for AWS in this region, with the credentials that boto3 finds.")
     ] = None,
-    ca_file: Annotated[
-        str | None, typer.Option(help="Certificate authority (PEM); else KOKESHI_CA_FILE.")
+    aws_service: Annotated[str | None, _option("es, or aoss for serverless.")] = None,
+    ca_file: Annotated[str | None, _option("Authority of the certificate (PEM).")] = None,
+    fingerprint: Annotated[str | None, _option("SHA-256 of the certificate.")] = None,
+    client_cert: Annotated[str | None, _option("Certificate of this client (PEM).")] = None,
+    client_key: Annotated[str | None, _option("Its key (PEM).")] = None,
+    timeout: Annotated[
+        float | None,
+        _option("Seconds that one request may take with all its tries; 60 if not given."),
     ] = None,
-) -> Connection | None:
-    """Return the connection of the command line and the environment; None where neither names a URL."""
-    return Connection.from_environment(
-        url, user=user, password=password, api_key=api_key, ca_file=ca_file
-    )
+    retries: Annotated[
+        int | None, _option("How often a request waits for an engine that is away or busy.")
+    ] = None,
+    compress: Annotated[bool | None, _option("Send requests as gzip.", "--compress")] = None,
+) -> Settings:
+    """Return the settings of the command line; the environment and the spec complete them."""
+    return give(**locals())
 
 
 def takes_connection(command: Callable[..., None]) -> Callable[..., None]:
@@ -71,8 +90,8 @@ def takes_connection(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def wrapper(**given: Any) -> None:
-        connection = _connection_options(**{name: given.pop(name) for name in options})
-        command(connection=connection, **given)
+        settings = _connection_options(**{name: given.pop(name) for name in options})
+        command(connection=settings or None, **given)
 
     parameters = [*own, *options.values()]
     # typer reads both: the order and defaults from the one, the types from the other

@@ -15,10 +15,11 @@ from kokeshi.cli.common import JsonOption, err, out, print_json, takes_connectio
 from kokeshi.cli.engine import show_progress
 from kokeshi.cli.ingest import print_report, progress_bar
 from kokeshi.cli.search import hits_table
-from kokeshi.connect import connect
+from kokeshi.connect import connect, find_connection
 from kokeshi.demo.specs import Catalogue, find_catalogues
 from kokeshi.embedded import EmbeddedEngine
 from kokeshi.engines import Connection, Engine
+from kokeshi.engines.settings import Settings
 from kokeshi.errors import KokeshiError
 from kokeshi.index import Index
 from kokeshi.ingest import Source
@@ -45,17 +46,18 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the engine running and the indices in it.")
     ] = False,
-    connection: Connection | None = None,
+    connection: Settings | None = None,
     json: JsonOption = False,
 ) -> None:
     """Ingest a catalogue, search it, measure recall and latency, judge a ranking change.
 
-    It uses the engine named by --url or KOKESHI_URL, else a running embedded one, else starts one
-    and stops it again. Its indices are its own and are removed at the end.
+    It uses the engine named by --url or KOKESHI_URL, OpenSearch or Elasticsearch, else a running
+    embedded one, else starts one and stops it again. Its indices are its own and are removed at the
+    end.
     """
     catalogues = find_catalogues(data, products=products)
     console = err if json else out
-    with _engine(console, connection, keep=keep) as engine:
+    with _engine(console, find_connection(connection), keep=keep) as engine:
         figures = {c.name: _show(console, c, engine, keep=keep) for c in catalogues}
     if json:
         print_json(figures)
@@ -137,7 +139,10 @@ def _measure(console: Console, catalogue: Catalogue, index: Index) -> Json:
     queries = {f"{title}s of the catalogue": sample_texts(index, title, RECALL_QUERIES, seed=1)}
     if catalogue.judgments:
         queries["judged queries"] = list(load_judgments(catalogue.judgments).queries)
-    _head(console, "Recall@10 and latency of two-stage against exact")
+    _head(console, f"Recall@10 and latency of {DEFAULT_PLAN} against exact")
+    example = next(iter(queries.values()))[0]
+    for note in index.build_search(example, plan=plan).notes:
+        console.print(f"{DEFAULT_PLAN}: {note}")
     curves = {}
     for name, texts in queries.items():
         measure_plans(index, texts[:50], [plan])  # warm: caches, compiled code
@@ -147,10 +152,10 @@ def _measure(console: Console, catalogue: Catalogue, index: Index) -> Json:
 
 
 def _print_recall(console: Console, name: str, curve: Curve) -> None:
-    exact, two_stage = curve.cells
+    exact, default = curve.cells
     console.print(
-        f"{curve.queries} {name}: recall {two_stage.recall:.4f} with {two_stage.dims} dimensions and "
-        f"k = {two_stage.k}; median {two_stage.p50_ms:.1f} ms, exact {exact.p50_ms:.1f} ms"
+        f"{curve.queries} {name}: recall {default.recall:.4f} with a median of "
+        f"{default.p50_ms:.1f} ms; exact {exact.p50_ms:.1f} ms"
     )
 
 

@@ -16,7 +16,7 @@ from kokeshi.cli.common import (
     print_json,
     takes_connection,
 )
-from kokeshi.engines import Connection
+from kokeshi.engines.settings import Settings
 from kokeshi.index import Index
 from kokeshi_eval import build_warnings, load_judgments, print_comparison
 from kokeshi_eval import compare as compare_plans
@@ -27,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-_PLAN_HELP = "bm25, exact, single, two-stage, hybrid, one of the spec's, or a YAML file."
+_PLAN_HELP = "bm25, exact, single, two-stage, hybrid, rrf, one of the spec's, or a YAML file."
 
 
 @app.callback()
@@ -51,7 +51,7 @@ def compare(
         bool, typer.Option("--all", help="Show all queries, not only the extremes.")
     ] = False,
     spec: SpecOption = DEFAULT_SPEC,
-    connection: Connection | None = None,
+    connection: Settings | None = None,
     json: JsonOption = False,
 ) -> None:
     """Compare two plans: nDCG before and after, and the impact on what is ranked now."""

@@ -21,7 +21,7 @@ from kokeshi.cli.common import (
     print_json,
     takes_connection,
 )
-from kokeshi.engines import Connection
+from kokeshi.engines.settings import Settings
 from kokeshi.errors import InputError
 from kokeshi.index import Index
 from kokeshi.ingest import IngestProgress, IngestReport, Source
@@ -44,7 +44,7 @@ def ingest(
     batch_mb: Annotated[
         float, typer.Option("--batch-mb", min=0.01, max=90, help="Largest bulk request in MB.")
     ] = BATCH_BYTES / 2**20,
-    connection: Connection | None = None,
+    connection: Settings | None = None,
     json: JsonOption = False,
 ) -> None:
     """Encode and index every document; documents of the same id are replaced.

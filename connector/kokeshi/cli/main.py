@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import kokeshi
-from kokeshi.cli import demo, engine, eval, ingest, init, mapping, search, tune  # noqa: A004
+from kokeshi.cli import demo, engine, eval, ingest, init, mapping, search, spec, tune  # noqa: A004
 from kokeshi.cli.common import err
 from kokeshi.errors import FilterError, KokeshiError
 
@@ -26,6 +26,7 @@ app.command("search")(search.search)
 app.command("demo")(demo.demo)
 app.add_typer(engine.app, name="engine")
 app.add_typer(mapping.app, name="mapping")
+app.add_typer(spec.app, name="spec")
 app.add_typer(tune.app, name="tune")
 app.add_typer(eval.app, name="eval")
 

@@ -11,7 +11,7 @@ from kokeshi.cli.common import (
     print_json,
     takes_connection,
 )
-from kokeshi.engines import Connection
+from kokeshi.engines.settings import Settings
 from kokeshi.index import Index
 
 app = typer.Typer(help="Show the mapping that a spec makes.", no_args_is_help=True)
@@ -26,7 +26,7 @@ def _group() -> None:
 @takes_connection
 def show(
     spec: SpecOption = DEFAULT_SPEC,
-    connection: Connection | None = None,
+    connection: Settings | None = None,
     json: JsonOption = False,  # noqa: ARG001 (it is JSON anyway; scripts may say so)
 ) -> None:
     """Print the body of `PUT /<index>` for the engine at hand, whose version decides some of it."""

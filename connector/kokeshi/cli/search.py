@@ -1,4 +1,4 @@
-"""`kokeshi search`: the hits of one query, or the request that would be sent."""
+"""`kokeshi search`: the hits of one query, or what would be sent for them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from kokeshi.cli.common import (
     read_vector,
     takes_connection,
 )
-from kokeshi.engines import Connection
+from kokeshi.engines import calls
+from kokeshi.engines.settings import Settings
 from kokeshi.errors import InputError
 from kokeshi.index import Index, SearchOptions
+from kokeshi.plans import SearchRequest
 from kokeshi.plans.build import all_filters
 from kokeshi.results import SearchResult
 from kokeshi.schema import IndexSpec
@@ -37,7 +39,7 @@ def search(
     plan: Annotated[
         str | None,
         typer.Option(
-            "--plan", "-p", help="bm25, exact, single, two-stage, hybrid, or a YAML file."
+            "--plan", "-p", help="bm25, exact, single, two-stage, hybrid, rrf, or a YAML file."
         ),
     ] = None,
     size: Annotated[int, typer.Option("--size", "-n", help="How many hits.")] = 10,
@@ -47,10 +49,13 @@ def search(
     ] = None,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Print the request, ready for Dev Tools, and send nothing."),
+        typer.Option(
+            "--explain",
+            help="Print what would be sent, ready for Dev Tools, and why; only a filter is counted.",
+        ),
     ] = False,
     spec: SpecOption = DEFAULT_SPEC,
-    connection: Connection | None = None,
+    connection: Settings | None = None,
     json: JsonOption = False,
 ) -> None:
     """Search by text with filters; the default plan is two-stage."""
@@ -74,11 +79,21 @@ def search(
         out.print(hits_table(result, index.spec))
 
 
-def print_request(index: Index, body: object, *, json: bool) -> None:
-    """Print a request as Dev Tools takes it: the path, then the body; only the body as JSON."""
-    if not json:
-        typer.echo(f"POST /{index.spec.index}/_search")
-    print_json(body)
+def print_request(index: Index, request: SearchRequest, *, json: bool) -> None:
+    """Print what a search sends as Dev Tools takes it: the notes as comments, paths and bodies.
+
+    As JSON: `notes`, and `requests` with the method, path and body of each.
+    """
+    sent = [calls.search(index.spec.index, body) for body in request.bodies]
+    if json:
+        requests = [{"method": c.method, "path": c.path, "body": c.body} for c in sent]
+        print_json({"notes": request.notes, "requests": requests})
+        return
+    for note in request.notes:
+        typer.echo(f"# {note}")
+    for call in sent:
+        typer.echo(f"{call.method} {call.path}")
+        print_json(call.body)
 
 
 def hits_table(result: SearchResult, spec: IndexSpec) -> Table:

@@ -20,7 +20,7 @@ from kokeshi.cli.common import (
     print_json,
     takes_connection,
 )
-from kokeshi.engines import Connection
+from kokeshi.engines.settings import Settings
 from kokeshi.errors import InputError
 from kokeshi.index import Index
 from kokeshi.tune import KS, Cell, Curve, choose, measure_curve, sample_texts
@@ -53,14 +53,15 @@ def curve(
     size: Annotated[int, typer.Option("--size", "-n", min=1, help="Hits to compare.")] = 10,
     seed: Annotated[int, typer.Option("--seed", help="Of the sample.")] = 1,
     spec: SpecOption = DEFAULT_SPEC,
-    connection: Connection | None = None,
+    connection: Settings | None = None,
     json: JsonOption = False,
 ) -> None:
     """Recall against the exact plan over prefix dimensions and shortlist lengths, with latency.
 
     The suggestion is made on texts of the catalogue; --queries are only reported, so that it is not
     fitted to them. Texts of the catalogue find their like more easily than what people type: the
-    default target leaves room for those.
+    default target leaves room for those. The curve is the graph's; a search of few documents
+    compares them all (`shortlist.exact_below`), which keeps everything.
     """
     reported = read_queries(queries) if queries else []
     with Index.open(spec, connection) as index:

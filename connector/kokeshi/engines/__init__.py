@@ -1,5 +1,16 @@
 """Engines: what Kokeshi asks of one, and one module for each."""
 
-from kokeshi.engines.base import BulkItem, Capabilities, Connection, Engine
+from kokeshi.engines.base import AsyncEngine, Capabilities, Dialect, Engine, Flow
+from kokeshi.engines.calls import BulkItem, Call
+from kokeshi.engines.connection import Connection
 
-__all__ = ["BulkItem", "Capabilities", "Connection", "Engine"]
+__all__ = [
+    "AsyncEngine",
+    "BulkItem",
+    "Call",
+    "Capabilities",
+    "Connection",
+    "Dialect",
+    "Engine",
+    "Flow",
+]

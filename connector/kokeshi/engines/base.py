@@ -2,156 +2,182 @@
 
 from __future__ import annotations
 
-import os
-import re
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, Protocol
-from urllib.parse import unquote, urlsplit
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
-from kokeshi.errors import EngineError
+from kokeshi.engines import calls
+from kokeshi.engines.calls import BulkItem, Call
 from kokeshi.types import Json
 
-Dialect = Literal["opensearch"]
+T = TypeVar("T")
+
+Dialect = Literal["opensearch", "elasticsearch", "memory"]
+
+Flow = Generator[Call[Any], Any, T]
+"""Work that needs answers of an engine: yields calls, is sent their results, returns its own.
+
+Written once, it is run by an `Engine` and by an `AsyncEngine`.
+"""
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What the live engine can do, read from its version.
+    """What the live engine can do, read from its version and licence.
 
     derived_source: vectors can be left out of the stored `_source` and still come back in full from
-    a get, a scroll, a re-index and an update. rank_eval: the ranking evaluation API answers.
+    a get, a scroll, a re-index and an update. filter_heuristic: an index can say how a graph search
+    walks under a filter. licence: of an Elasticsearch; None where it may not be
+    asked, and on the others.
     """
 
     dialect: Dialect
     version: tuple[int, ...]
     derived_source: bool
-    rank_eval: bool
+    filter_heuristic: bool = False
+    licence: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.dialect} {'.'.join(map(str, self.version))}"
-
-
-@dataclass(frozen=True)
-class BulkItem:
-    """What became of one document of a bulk request. reason: None where it was indexed."""
-
-    id: str
-    status: int
-    reason: str | None = None
+        return f"{_NAMES[self.dialect]} {'.'.join(map(str, self.version))}".strip()
 
     @property
-    def retryable(self) -> bool:
-        """Whether the same document can succeed later: the engine was busy or a node was away."""
-        return self.status == 429 or self.status >= 500
+    def bm25_scale(self) -> float:
+        """What its BM25 is of Lucene's: k1 + 1 where the engine keeps that factor of the older formula."""
+        older = self.dialect == "opensearch" and self.version < (3,)
+        return 2.2 if older or self.dialect == "elasticsearch" else 1.0
 
 
-class Engine(Protocol):
-    """One engine. Every method raises EngineError with a remedy where the engine refuses or is away."""
+_NAMES = {"opensearch": "OpenSearch", "elasticsearch": "Elasticsearch", "memory": "in memory"}
+
+
+class Engine(ABC):
+    """One engine. Use as a context manager, or call `close`.
+
+    Every method raises EngineError with a remedy where the engine refuses or is away.
+    """
 
     @property
+    @abstractmethod
     def capabilities(self) -> Capabilities:
         """What this engine can do; asks once."""
 
-    def create_index(self, index: str, body: Json) -> None:
-        """Create an index from settings and mappings."""
+    @abstractmethod
+    def perform(self, call: Call[T]) -> T:
+        """Send one call and return its result."""
 
-    def delete_index(self, index: str) -> None:
-        """Delete an index; one that does not exist is no error."""
-
-    def get_mapping(self, index: str) -> dict[str, Json] | None:
-        """Return the mappings by concrete index name, more than one behind an alias; None without."""
-
-    def bulk(self, index: str, body: bytes) -> list[BulkItem]:
-        """Send newline-delimited actions and documents; returns one item for each, in order."""
-
-    def refresh(self, index: str) -> None:
-        """Make everything sent so far visible to searches."""
-
-    def count(self, index: str, query: Json | None = None) -> int:
-        """Count the documents that match."""
-
-    def search(self, index: str, body: Json) -> Json:
-        """Send one search; returns the engine's response."""
-
-    def rank_eval(self, index: str, body: Json) -> Json:
-        """Send one ranking evaluation; returns the engine's response."""
-
+    @abstractmethod
     def close(self) -> None:
         """Close every connection."""
 
+    def __enter__(self) -> Engine:
+        return self
 
-def _is_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        named = parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:  # of the port
-        return False
-    return parts.scheme in ("http", "https") and bool(named) and not re.search(r"\s", url)
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, flow: Flow[T]) -> T:
+        """Perform the calls of a flow and return what it returns."""
+        try:
+            call = next(flow)
+            while True:
+                call = flow.send(self.perform(call))
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+    def create_index(self, index: str, body: Json) -> None:
+        """Create an index from settings and mappings."""
+        self.perform(calls.create_index(index, body))
+
+    def delete_index(self, index: str) -> None:
+        """Delete an index; one that does not exist is no error."""
+        self.perform(calls.delete_index(index))
+
+    def get_mapping(self, index: str) -> dict[str, Json] | None:
+        """Return the mappings by concrete index name, several behind an alias; None without any."""
+        return self.perform(calls.get_mapping(index))
+
+    def bulk(self, index: str, body: bytes) -> list[BulkItem]:
+        """Send newline-delimited actions and documents; returns one item for each, in order."""
+        return self.perform(calls.bulk(index, body))
+
+    def refresh(self, index: str) -> None:
+        """Make everything sent so far visible to searches."""
+        self.perform(calls.refresh(index))
+
+    def count(self, index: str, query: Json | None = None) -> int:
+        """Count the documents that match."""
+        return self.perform(calls.count(index, query))
+
+    def search(self, index: str, body: Json) -> Json:
+        """Send one search; raises EngineError also where only some shards answered."""
+        return self.perform(calls.search(index, body))
+
+    def msearch(self, index: str, bodies: Sequence[Json]) -> list[Json]:
+        """Send several searches in one request; one that failed has the key `error`."""
+        return self.perform(calls.msearch(index, bodies))
+
+    def rank_eval(self, index: str, body: Json) -> Json:
+        """Send one ranking evaluation; returns the engine's answer."""
+        return self.perform(calls.rank_eval(index, body))
+
+    def get_aliases(self, alias: str) -> list[str]:
+        """Return the concrete indices that an alias stands for."""
+        return self.perform(calls.get_aliases(alias))
+
+    def update_aliases(self, actions: Iterable[Json]) -> None:
+        """Change aliases, all at once."""
+        self.perform(calls.update_aliases(actions))
+
+    def create_repository(self, repository: str, body: Json) -> None:
+        """Register a place that snapshots go to."""
+        self.perform(calls.create_repository(repository, body))
+
+    def create_snapshot(self, repository: str, snapshot: str, indices: str) -> Json:
+        """Write a snapshot of indices and wait for its end."""
+        return self.perform(calls.create_snapshot(repository, snapshot, indices))
+
+    def restore_snapshot(self, repository: str, snapshot: str, body: Json) -> Json:
+        """Restore indices of a snapshot and wait for their end."""
+        return self.perform(calls.restore_snapshot(repository, snapshot, body))
+
+    def delete_snapshot(self, repository: str, snapshot: str) -> None:
+        """Delete a snapshot; one that does not exist is no error."""
+        self.perform(calls.delete_snapshot(repository, snapshot))
 
 
-@dataclass(frozen=True)
-class Connection:
-    """Where an engine is and who asks. Secrets are left out of its text form."""
+class AsyncEngine(ABC):
+    """One engine for asyncio. Use as an async context manager, or await `close`."""
 
-    url: str
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-    api_key: str | None = field(default=None, repr=False)
-    ca_file: str | None = None
-    timeout: float = 60.0
+    @abstractmethod
+    async def capabilities(self) -> Capabilities:
+        """What this engine can do; asks once."""
 
-    def __post_init__(self) -> None:
-        self._split_credentials()
-        if not _is_url(self.url):
-            raise EngineError(f"url '{self.url}' is not one; write it like https://host:9200")
-        if self.api_key and self.user:
-            raise EngineError("give either an API key or a user with a password, not both")
-        if self.ca_file and not Path(self.ca_file).is_file():
-            raise EngineError(f"CA file '{self.ca_file}': no such file")
+    @abstractmethod
+    async def perform(self, call: Call[T]) -> T:
+        """Send one call and return its result."""
 
-    def _split_credentials(self) -> None:
-        """Take user and password out of the URL, or every message that names it would show them."""
-        credentials, at, host = self.url.rpartition("@")
-        if not at:
-            return
-        scheme, _, pair = credentials.rpartition("//")
-        user, _, password = pair.partition(":")
-        object.__setattr__(self, "url", f"{scheme}//{host}" if scheme else host)
-        object.__setattr__(self, "user", self.user or unquote(user) or None)
-        object.__setattr__(self, "password", self.password or unquote(password) or None)
+    @abstractmethod
+    def blocking(self) -> Engine:
+        """Return the same engine for a thread of its own, to be closed by the caller."""
 
-    @classmethod
-    def from_environment(
-        cls,
-        url: str | None = None,
-        *,
-        user: str | None = None,
-        password: str | None = None,
-        api_key: str | None = None,
-        ca_file: str | None = None,
-    ) -> Connection | None:
-        """Fill what is not given from KOKESHI_URL, _USER, _PASSWORD, _API_KEY, _CA_FILE.
+    @abstractmethod
+    async def close(self) -> None:
+        """Close every connection."""
 
-        Credentials given here are not mixed with those of the environment. Returns None where no
-        URL is given at all.
-        """
-        url = url or os.environ.get("KOKESHI_URL")
-        if not url:
-            return None
-        if not (user or api_key):
-            user = os.environ.get("KOKESHI_USER")
-            api_key = os.environ.get("KOKESHI_API_KEY")
-        if user and not password:
-            password = os.environ.get("KOKESHI_PASSWORD")
-        ca_file = ca_file or os.environ.get("KOKESHI_CA_FILE")
-        return cls(url, user=user, password=password, api_key=api_key, ca_file=ca_file)
+    async def __aenter__(self) -> AsyncEngine:
+        return self
 
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
-def describe_cause(error: Json) -> str:
-    """Return `type: reason` of the innermost cause, which is the one that helps."""
-    for shard in error.get("failed_shards", [])[:1]:
-        return describe_cause(shard.get("reason", {}))
-    while isinstance(error.get("caused_by"), dict):
-        error = error["caused_by"]
-    return f"{error.get('type', 'error')}: {error.get('reason', 'no reason given')}"
+    async def run(self, flow: Flow[T]) -> T:
+        """Perform the calls of a flow and return what it returns."""
+        try:
+            call = next(flow)
+            while True:
+                call = flow.send(await self.perform(call))
+        except StopIteration as end:
+            value: T = end.value
+            return value

@@ -50,8 +50,11 @@ def write_spec(
 def _header(origin: str, documents: int | None) -> list[str]:
     read = "" if documents is None else f" from its first {documents:,} documents"
     return [
+        # a name beside the spec: no address outlives a checkout or an installation
+        "# yaml-language-server: $schema=kokeshi.schema.json",
         f"# How {comment(origin)} is indexed, guessed{read}. Check the fields and",
         "# their types; what they become in the engine is shown by: kokeshi mapping show",
+        "# For help while you edit: kokeshi spec schema > kokeshi.schema.json",
     ]
 
 

@@ -1,21 +1,26 @@
-"""One search: a plan and a query to the body of a request, for the engine's dialect."""
+"""One search: a plan and a query to the requests that are sent, for the engine's dialect."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from kokeshi.engines.base import Capabilities, Dialect
 from kokeshi.errors import SpecError
 from kokeshi.filters import And, Filter, check_filter, read_filter
-from kokeshi.plans import opensearch
+from kokeshi.plans import elasticsearch, memory, opensearch
+from kokeshi.plans.adapt import Known, adapt
 from kokeshi.plans.stages import Stages, resolve
-from kokeshi.schema import FieldType, IndexSpec, SearchPlan
+from kokeshi.schema import FieldType, IndexSpec, Rrf, SearchPlan
 from kokeshi.schema.plan import MAX_K
 from kokeshi.types import Float32, Json
 
-BUILDERS: Final[Mapping[Dialect, Callable[[Stages], Json]]] = {"opensearch": opensearch.build_query}
+BUILDERS: Final[Mapping[Dialect, Callable[[Stages], Json]]] = {
+    "opensearch": opensearch.build_query,
+    "elasticsearch": elasticsearch.build_query,
+    "memory": memory.build_query,
+}
 
 
 @dataclass(frozen=True)
@@ -30,20 +35,72 @@ class Query:
     fields: tuple[str, ...] | None = ()
 
 
+@dataclass(frozen=True)
+class SearchRequest:
+    """What one search sends. bodies: one, or two whose hits `rrf` fuses. notes: what was chosen, and why."""
+
+    bodies: tuple[Json, ...]
+    notes: tuple[str, ...]
+    rrf: Rrf | None = None
+
+
 def build_search(
-    spec: IndexSpec, plan: SearchPlan, query: Query, capabilities: Capabilities
-) -> Json:
-    """Return the request body. Raises SpecError or FilterError where plan, query and spec do not fit."""
+    spec: IndexSpec,
+    plan: SearchPlan,
+    query: Query,
+    capabilities: Capabilities,
+    known: Known | None = None,
+) -> SearchRequest:
+    """Return the request. known: of the index and the filter; None takes what is safe without.
+
+    Raises SpecError or FilterError where plan, query and spec do not fit.
+    """
     if query.size < 1 or query.offset < 0 or query.size + query.offset > MAX_K:
         raise SpecError(
             f"size {query.size} with offset {query.offset}: at least 1 hit, and at most {MAX_K} in all"
         )
+    if plan.rrf is None:
+        body, notes = _build_body(spec, plan, query, capabilities, known)
+        return SearchRequest((body,), notes)
+    window = max(plan.rrf.window, query.size + query.offset)
+    ranked = replace(query, size=window, offset=0)
+    words, vectors = (_build_body(spec, half, ranked, capabilities, known) for half in _split(plan))
+    notes = (*words[1], *vectors[1], "two searches in one request, fused in the client by rank")
+    return SearchRequest((words[0], vectors[0]), notes, plan.rrf)
+
+
+def _split(plan: SearchPlan) -> tuple[SearchPlan, SearchPlan]:
+    """Return the two rankings that reciprocal rank fusion combines."""
+    vectors = {"shortlist": plan.shortlist, "rescore": plan.rescore, "filter": plan.filter}
+    return SearchPlan(match=plan.match, filter=plan.filter), SearchPlan(**vectors)
+
+
+def _build_body(
+    spec: IndexSpec,
+    plan: SearchPlan,
+    query: Query,
+    capabilities: Capabilities,
+    known: Known | None,
+) -> tuple[Json, tuple[str, ...]]:
     filter_ = all_filters(spec, plan.filter, query.filter)
-    stages = resolve(spec, plan, query.text, query.vectors, filter_, query.size + query.offset)
+    hits = query.size + query.offset
+    stages = resolve(spec, plan, query.text, query.vectors, filter_, hits)
+    stages = replace(stages, boost=1 / capabilities.bm25_scale)
+    stages, notes = adapt(stages, plan, known)
     body: Json = {"size": query.size, "_source": _source(spec, query.fields)}
     if query.offset:
         body["from"] = query.offset
-    return body | {"query": BUILDERS[capabilities.dialect](stages)}
+    return body | {"query": BUILDERS[capabilities.dialect](stages)}, notes
+
+
+def build_count(filter_: Filter | None, dialect: Dialect) -> Json:
+    """Return the body of a search that only counts, for one request together with others."""
+    return {"size": 0, "track_total_hits": True, "query": build_filter(filter_, dialect)}
+
+
+def build_filter(filter_: Filter | None, dialect: Dialect) -> Json:
+    """Return the query of all documents that pass a filter."""
+    return BUILDERS[dialect](Stages(filter=filter_))
 
 
 def _source(spec: IndexSpec, fields: tuple[str, ...] | None) -> Json | list[str] | bool:

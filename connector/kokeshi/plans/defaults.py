@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kokeshi.errors import SpecError
-from kokeshi.schema import Fuse, IndexSpec, Match, Rescore, SearchPlan, Shortlist, load_plan
+from kokeshi.schema import Fuse, IndexSpec, Match, Rescore, Rrf, SearchPlan, Shortlist, load_plan
 
 DEFAULT_PLAN = "two-stage"
 DEFAULT_K = 400
@@ -21,12 +21,19 @@ def default_plans(spec: IndexSpec) -> dict[str, SearchPlan]:
         vector = next(iter(spec.vectors.values()))
         shortlist = Shortlist(dims=max(vector.prefixes, default="full"), k=DEFAULT_K)
         plans["exact"] = SearchPlan(rescore=Rescore())
-        plans["single"] = SearchPlan(shortlist=Shortlist(dims="full", k=DEFAULT_K))
+        plans["single"] = SearchPlan(
+            shortlist=Shortlist(dims="full", k=DEFAULT_K),
+            # a quantised graph ranks by what it keeps of a vector
+            rescore=Rescore() if vector.graph and vector.quantization != "none" else None,
+        )
         if vector.prefixes:
             plans["two-stage"] = SearchPlan(shortlist=shortlist, rescore=Rescore())
         if spec.text:
             plans["hybrid"] = SearchPlan(
                 match=Match(), shortlist=shortlist, rescore=Rescore(), fuse=Fuse()
+            )
+            plans["rrf"] = SearchPlan(
+                match=Match(), shortlist=shortlist, rescore=Rescore(), rrf=Rrf()
             )
     return plans | spec.plans
 

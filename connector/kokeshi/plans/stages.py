@@ -14,25 +14,34 @@ from kokeshi.types import Float32
 
 @dataclass(frozen=True)
 class VectorStage:
-    """A comparison of the query's vector with one field. vector: (dims,) float32."""
+    """A comparison of the query's vector with one field. name: in the spec; vector: (dims,) float32.
 
+    k: of each shard. candidates: how many a graph search keeps while it walks.
+    """
+
+    name: str
     field: str
     vector: Float32
     space: str
     k: int = 0
+    candidates: int = 0
 
 
 @dataclass(frozen=True)
 class Stages:
-    """Everything that a dialect needs to write the query. fields: BM25 fields with their boosts."""
+    """Everything that a dialect needs to write the query. fields: BM25 fields with their boosts.
 
-    text: str | None
-    fields: tuple[str, ...]
-    match: Match | None
-    shortlist: VectorStage | None
-    rescore: VectorStage | None
-    fuse: Fuse | None
-    filter: Filter | None
+    boost: of all words, which brings the BM25 of an engine to that of Lucene.
+    """
+
+    text: str | None = None
+    fields: tuple[str, ...] = ()
+    match: Match | None = None
+    shortlist: VectorStage | None = None
+    rescore: VectorStage | None = None
+    fuse: Fuse | None = None
+    filter: Filter | None = None
+    boost: float = 1.0
 
 
 def resolve(
@@ -96,7 +105,7 @@ def _vector_stage(
         )
     field = name if length == vector.dimension else f"{name}_{length}"
     query = prefix(vectors[name][None], length, space=vector.space)[0]
-    return VectorStage(field, query, vector.space, k)
+    return VectorStage(name, field, query, vector.space, k)
 
 
 def _match_fields(spec: IndexSpec, match: Match) -> tuple[str, ...]:

@@ -8,29 +8,68 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from kokeshi.schema.base import Model
+from kokeshi.schema.engine import EngineSpec
 from kokeshi.schema.plan import SearchPlan
 from kokeshi.schema.template import Template
 from kokeshi.types import FieldType
 
 FIELD_TYPES: tuple[str, ...] = get_args(FieldType)
 Space = Literal["cosine", "dot", "l2"]
+Quantization = Literal["none", "int8", "int4", "binary", "on_disk"]
 Dimension = Annotated[int, Field(ge=1, le=16_000)]
 
 _INDEX_NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,199}")
 _FIELD_NAME = re.compile(r"[^\W\d][\w\-]*(\.[\w\-]+)*")
-_RESERVED = frozenset({"_id", "_index", "_source", "_score", "_meta"})
+_SUBFIELD_NAME = re.compile(r"[^\W\d][\w\-]*")
+_RESERVED = frozenset(
+    [
+        "_id",
+        "_index",
+        "_source",
+        "_score",
+        "_meta",
+        "_routing",
+        "_ignored",
+        "_version",
+        "_seq_no",
+        "_field_names",
+        "_nested_path",
+        "_tier",
+        "_doc_count",
+        "_data_stream_timestamp",
+        "_feature",
+        "_inference_fields",
+        "_index_mode",
+    ]
+)
 
 
 class SubField(Model):
-    """A second analysis of a text field, searched as `field.name`."""
+    """A second analysis of a text field, searched as `field.name`.
+
+    analyzer: by name, built in or from `analysis`. search_analyzer: for the words of a query, where
+    it differs. type: `text`, or `keyword` for the whole value.
+    """
 
     analyzer: str | None = None
     search_analyzer: str | None = None
     type: Literal["text", "keyword"] = "text"
 
+    @model_validator(mode="after")
+    def _keyword_whole(self) -> SubField:
+        if self.type == "keyword" and (self.analyzer or self.search_analyzer):
+            raise ValueError(
+                "a keyword is not analysed: leave the analyzer out, or take type: text"
+            )
+        return self
+
 
 class TextField(Model):
-    """A text field: analyzers by name (built in or from `analysis`) and the boost it has in BM25."""
+    """A text field, searched by its words.
+
+    analyzer: by name, built in or from `analysis`. search_analyzer: for the words of a query, where
+    it differs. boost: the weight of the field in BM25. subfields: more analyses of the same text.
+    """
 
     analyzer: str | None = None
     search_analyzer: str | None = None
@@ -39,7 +78,10 @@ class TextField(Model):
 
 
 class EncoderSpec(Model):
-    """An encoder by its entry-point name; every other key is an option that the encoder checks."""
+    """An encoder by its name; every other key is an option that the encoder checks.
+
+    name: its entry point, such as `wordllama` or `precomputed`.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -57,6 +99,9 @@ class VectorSpec(Model):
     encoder: entry-point name, or a mapping with `name` and options. source: template of the text
     that is embedded. dimension: of the full vector. prefixes: dimensions that get a graph. graph:
     whether the full vector gets one too (more memory; the plan `single` then walks it).
+    space: how vectors are compared.
+    quantization: how the graphs keep the vectors that they compare; the full vector, which
+    decides the order in the end, is always float32.
     """
 
     encoder: EncoderSpec
@@ -65,8 +110,9 @@ class VectorSpec(Model):
     prefixes: tuple[Dimension, ...] = ()
     space: Space = "cosine"
     graph: bool = False
+    quantization: Quantization = "int8"
 
-    @field_validator("encoder", mode="before")
+    @field_validator("encoder", mode="before", json_schema_input_type=EncoderSpec | str)
     @classmethod
     def _name_alone(cls, value: Any) -> Any:  # noqa: ANN401
         return {"name": value} if isinstance(value, str) else value
@@ -95,6 +141,11 @@ class VectorSpec(Model):
 class IndexSpec(Model):
     """Everything that `kokeshi.yaml` says.
 
+    index: the name of the index, in lower case. id: the field that names a document; the same id
+    again replaces it. text: fields searched by their words; nothing after the colon takes every
+    default. metadata: fields that filters use, and their types. vectors: embeddings of a document.
+    shards: into how many parts the index is split. replicas: copies of each shard on other nodes.
+    plans: searches of your own; their names replace the built-in ones. engine: where the engine is.
     analysis: custom analyzers, as the engine takes them. settings: other index settings, such as
     `max_ngram_diff` or `refresh_interval`, without the leading `index.`.
     """
@@ -109,6 +160,7 @@ class IndexSpec(Model):
     shards: Annotated[int, Field(ge=1, le=1024)] = 1
     replicas: Annotated[int, Field(ge=0, le=100)] = 0
     plans: dict[str, SearchPlan] = Field(default={})
+    engine: EngineSpec | None = None
 
     @field_validator("index")
     @classmethod
@@ -120,7 +172,9 @@ class IndexSpec(Model):
             )
         return value
 
-    @field_validator("text", mode="before")
+    @field_validator(
+        "text", mode="before", json_schema_input_type=dict[str, TextField | None] | list[str]
+    )
     @classmethod
     def _bare_text(cls, value: Any) -> Any:  # noqa: ANN401
         """`title:` with nothing after it, and a plain list of names, take every default."""
@@ -143,9 +197,21 @@ class IndexSpec(Model):
         both = [n for n in self.text if self.metadata.get(n, "keyword") != "keyword"]
         if both:
             raise ValueError(f"'{both[0]}' is text, so as metadata it can only be a keyword")
+        self._names_apart()
         if clash := sorted(set(self._prefix_fields()) & (others | set(self.vectors))):
             raise ValueError(f"the prefix field '{clash[0]}' is another field too; rename")
         return self
+
+    def _names_apart(self) -> None:
+        names = {self.id, *self.text, *self.metadata, *self.vectors}
+        for name in sorted(names):
+            parts = name.split(".")
+            above = [a for n in range(1, len(parts)) if (a := ".".join(parts[:n])) in names]
+            if above:
+                raise ValueError(f"'{name}' lies within '{above[0]}', which is a field; rename one")
+        subfields = (sub for field in self.text.values() for sub in field.subfields)
+        if wrong := [sub for sub in subfields if not _SUBFIELD_NAME.fullmatch(sub)]:
+            raise ValueError(f"'{wrong[0]}' cannot be the name of a subfield")
 
     def _prefix_fields(self) -> dict[str, tuple[str, int]]:
         return {

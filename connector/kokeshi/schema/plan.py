@@ -3,7 +3,7 @@
 candidates   `match` (BM25), `shortlist` (HNSW over a prefix), both (their union), or neither
              (everything that the filter leaves)
 score        `rescore` (exact similarity at some dimension), `fuse` (BM25 and similarity, weighted),
-             or else the score of the one candidate stage
+             `rrf` (their ranks, in the client), or else the score of the one candidate stage
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ MAX_K = 10_000
 
 
 class Match(Model):
-    """BM25 over text fields. fields: `title` or `title^2`; None takes all of the spec's text fields."""
+    """BM25 over text fields.
+
+    fields: `title` or `title^2`; None takes all of the spec's text fields. type: how the scores of
+    several fields become one. operator: `or`, where one word of the query is enough, or `and`.
+    minimum_should_match: how many of its words a document must have, as a number or such as `75%`.
+    """
 
     fields: tuple[str, ...] | None = None
     type: Literal["best_fields", "most_fields", "cross_fields", "phrase"] = "best_fields"
@@ -29,15 +34,27 @@ class Match(Model):
 
 
 class Shortlist(Model):
-    """The k nearest by a graph over the first `dims` dimensions of `vector`."""
+    """The k nearest by a graph over the first `dims` dimensions of `vector`.
+
+    dims: of the prefix whose graph is walked, or `full`. vector: its name, where there are several.
+    k: of the whole index, at least; what the filter leaves can widen it. candidates: how many the
+    graph search keeps on each shard while it walks, at least k; None leaves it to Kokeshi.
+    exact_below: where the filter leaves so few documents, and the plan rescores, they are all
+    compared exactly instead; None takes the engine's own crossover, 0 never does.
+    """
 
     dims: Dims
     k: Annotated[int, Field(ge=1, le=MAX_K)]
     vector: str | None = None
+    candidates: Annotated[int, Field(ge=1, le=MAX_K)] | None = None
+    exact_below: Annotated[int, Field(ge=0)] | None = None
 
 
 class Rescore(Model):
-    """Exact similarity of every candidate at `dims` dimensions of `vector`."""
+    """Exact similarity of every candidate.
+
+    dims: of the prefix that is compared, or `full`. vector: its name, where there are several.
+    """
 
     dims: Dims = "full"
     vector: str | None = None
@@ -48,19 +65,41 @@ class Fuse(Model):
 
     b: the BM25 score; it saturates so that one rare word cannot outweigh all similarity.
     s: the similarity on the scale of `kokeshi.codes.spaces`, (1 + cosine) / 2 for cosine.
+    weight: of the similarity. saturation: the BM25 score that counts one half.
     """
 
     weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.4
     saturation: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5.0
 
 
+class Rrf(Model):
+    """Reciprocal rank fusion of words and vectors: the sum of `1 / (rank_constant + rank)`.
+
+    Cormack, Clarke and Büttcher, SIGIR 2009. Each of the two rankings counts to its `window`-th
+    hit. The engines ask a licence or a plugin for it, so it is computed in the client, from two
+    searches of one request.
+
+    rank_constant: the larger, the less the first ranks stand out. window: how many hits of each
+    ranking count.
+    """
+
+    rank_constant: Annotated[int, Field(ge=0)] = 60
+    window: Annotated[int, Field(ge=1, le=MAX_K)] = 100
+
+
 class SearchPlan(Model):
-    """The stages of one search. `filter` is a filter expression added to that of each query."""
+    """The stages of one search.
+
+    match: candidates by their words. shortlist: candidates by a graph. rescore: exact similarity of
+    the candidates. fuse: words and similarity in one score. rrf: words and vectors by their ranks.
+    filter: an expression that is added to that of each query.
+    """
 
     match: Match | None = None
     shortlist: Shortlist | None = None
     rescore: Rescore | None = None
     fuse: Fuse | None = None
+    rrf: Rrf | None = None
     filter: str | None = None
 
     @model_validator(mode="after")
@@ -69,6 +108,10 @@ class SearchPlan(Model):
             raise ValueError("a plan needs at least one of match, shortlist, rescore")
         if self.fuse and not (self.match and self.rescore):
             raise ValueError("fuse needs match and rescore, the two scores that it combines")
-        if self.match and self.shortlist and not self.fuse:
-            raise ValueError("match and shortlist together need fuse, to bring two scores to one")
+        if self.fuse and self.rrf:
+            raise ValueError("fuse and rrf are two ways to the same end: give one")
+        if self.rrf and not (self.match and (self.shortlist or self.rescore)):
+            raise ValueError("rrf needs match, and shortlist or rescore: the rankings it combines")
+        if self.match and self.shortlist and not (self.fuse or self.rrf):
+            raise ValueError("match and shortlist together need fuse or rrf, to make one ranking")
         return self

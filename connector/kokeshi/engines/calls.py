@@ -1,0 +1,289 @@
+"""The requests that Kokeshi sends, as values: what to send and how the answer is read.
+
+OpenSearch and Elasticsearch share these paths and answers; where they differ is the body, which
+`kokeshi.mapping` and `kokeshi.plans` build. A call is sent by an `Engine` or an `AsyncEngine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from kokeshi.errors import EngineError
+from kokeshi.types import Json
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an engine answered. body: the parsed JSON; text where it was none.
+
+    product: the header by which Elasticsearch names itself, in refusals too.
+    """
+
+    status: int
+    body: Any
+    product: str | None = None
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One request. read: from its answer to its result.
+
+    index: the name that the request is about, "" for the cluster. accept: refusals that `read`
+    understands. repeatable: whether sending it twice does no more than sending it once.
+    """
+
+    operation: str
+    method: str
+    path: str
+    read: Callable[[Answer], T]
+    index: str = ""
+    body: Json | bytes | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    accept: frozenset[int] = frozenset()
+    repeatable: bool = True
+
+    @property
+    def target(self) -> str:
+        """The path with its parameters."""
+        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
+
+    @property
+    def content(self) -> bytes | None:
+        """The body as it is sent."""
+        if self.body is None or isinstance(self.body, bytes):
+            return self.body
+        return orjson.dumps(self.body)
+
+
+@dataclass(frozen=True)
+class BulkItem:
+    """What became of one document of a bulk request. reason: None where it was indexed."""
+
+    id: str
+    status: int
+    reason: str | None = None
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same document can succeed later: the engine was busy or a node was away."""
+        return self.status == 429 or self.status >= 500
+
+
+def root() -> Call[Answer]:
+    """What the engine says of itself; refused to a user who may only use some indices."""
+    return Call("root", "GET", "/", _whole, accept=frozenset({403}))
+
+
+def licence() -> Call[str | None]:
+    """The licence of an Elasticsearch, such as `basic`; None where it may not be asked."""
+    return Call(
+        "licence",
+        "GET",
+        "/_license",
+        lambda answer: _find(answer.body, "license", "type"),
+        accept=frozenset({400, 403, 404, 405}),
+    )
+
+
+def create_index(index: str, body: Json) -> Call[None]:
+    """Create an index from settings and mappings."""
+    return Call("create_index", "PUT", _path(index), _nothing, index, body, repeatable=False)
+
+
+def delete_index(index: str) -> Call[None]:
+    """Delete an index; one that does not exist is no error."""
+    return Call("delete_index", "DELETE", _path(index), _nothing, index, accept=frozenset({404}))
+
+
+def get_mapping(index: str) -> Call[dict[str, Json] | None]:
+    """Return the mappings by concrete index name, several behind an alias; None without any."""
+
+    def read(answer: Answer) -> dict[str, Json] | None:
+        if answer.status == 404:
+            return None
+        return {name: found["mappings"] for name, found in answer.body.items()}
+
+    return Call(
+        "get_mapping", "GET", _path(index, "_mapping"), read, index, accept=frozenset({404})
+    )
+
+
+def bulk(index: str, body: bytes) -> Call[list[BulkItem]]:
+    """Send newline-delimited actions and documents; returns one item for each, in order."""
+    return Call(
+        "bulk",
+        "POST",
+        _path(index, "_bulk"),
+        lambda answer: [_read_item(item) for item in answer.body.get("items", [])],
+        index,
+        body,
+        params={"filter_path": "errors,items.*._id,items.*.status,items.*.error"},
+        repeatable=False,  # kokeshi.ingest repeats what was not taken, item by item
+    )
+
+
+def refresh(index: str) -> Call[None]:
+    """Make everything sent so far visible to searches."""
+    return Call("refresh", "POST", _path(index, "_refresh"), _nothing, index)
+
+
+def count(index: str, query: Json | None = None) -> Call[int]:
+    """Count the documents that match."""
+    body = {"query": query} if query else None
+    return Call(
+        "count", "POST", _path(index, "_count"), lambda a: int(a.body["count"]), index, body
+    )
+
+
+def search(index: str, body: Json) -> Call[Json]:
+    """Send one search; raises EngineError also where only some shards answered."""
+    return Call(
+        "search", "POST", _path(index, "_search"), lambda a: read_search(index, a.body), index, body
+    )
+
+
+def msearch(index: str, bodies: Sequence[Json]) -> Call[list[Json]]:
+    """Send several searches in one request; returns an answer for each, in order.
+
+    One that failed has the key `error`; `read_search` raises it.
+    """
+    lines = [line for body in bodies for line in (b"{}", orjson.dumps(body))]
+    return Call(
+        "msearch",
+        "POST",
+        _path(index, "_msearch"),
+        lambda answer: list(answer.body["responses"]),
+        index,
+        b"\n".join([*lines, b""]),
+    )
+
+
+def rank_eval(index: str, body: Json) -> Call[Json]:
+    """Send one ranking evaluation; returns the engine's answer."""
+    return Call("rank_eval", "POST", _path(index, "_rank_eval"), _body, index, body)
+
+
+def get_aliases(alias: str) -> Call[list[str]]:
+    """Return the concrete indices that an alias stands for."""
+    return Call(
+        "get_aliases",
+        "GET",
+        f"/_alias/{quote(alias, safe='')}",
+        lambda answer: [] if answer.status == 404 else sorted(answer.body),
+        alias,
+        accept=frozenset({404}),
+    )
+
+
+def update_aliases(actions: Iterable[Json]) -> Call[None]:
+    """Change aliases, all at once: `{"add": {"index": …, "alias": …}}`, `{"remove": …}`."""
+    body = {"actions": list(actions)}
+    return Call("update_aliases", "POST", "/_aliases", _nothing, body=body)
+
+
+def create_repository(repository: str, body: Json) -> Call[None]:
+    """Register a place that snapshots go to."""
+    return Call("create_repository", "PUT", _snapshot(repository), _nothing, body=body)
+
+
+def create_snapshot(repository: str, snapshot: str, indices: str) -> Call[Json]:
+    """Write a snapshot of indices and wait for its end; returns the engine's account of it."""
+    return Call(
+        "create_snapshot",
+        "PUT",
+        _snapshot(repository, snapshot),
+        lambda answer: _find(answer.body, "snapshot"),
+        body={"indices": indices, "include_global_state": False},
+        params={"wait_for_completion": "true"},
+        repeatable=False,
+    )
+
+
+def restore_snapshot(repository: str, snapshot: str, body: Json) -> Call[Json]:
+    """Restore indices of a snapshot and wait for their end."""
+    return Call(
+        "restore_snapshot",
+        "POST",
+        _snapshot(repository, snapshot, "_restore"),
+        _body,
+        body=body,
+        params={"wait_for_completion": "true"},
+        repeatable=False,
+    )
+
+
+def delete_snapshot(repository: str, snapshot: str) -> Call[None]:
+    """Delete a snapshot; one that does not exist is no error."""
+    return Call(
+        "delete_snapshot",
+        "DELETE",
+        _snapshot(repository, snapshot),
+        _nothing,
+        accept=frozenset({404}),
+    )
+
+
+def read_search(index: str, body: Json) -> Json:
+    """Return the answer of a search; raises EngineError where it, or a shard, failed."""
+    if "error" in body:
+        raise EngineError(
+            f"search of '{index}': {describe_cause(body['error'])}", status=body.get("status")
+        )
+    if failures := body["_shards"].get("failures"):
+        raise EngineError(f"search of '{index}': {describe_cause(failures[0].get('reason', {}))}")
+    return body
+
+
+def describe_cause(error: Json) -> str:
+    """Return `type: reason` of the innermost cause, which is the one that helps."""
+    for shard in error.get("failed_shards", [])[:1]:
+        return describe_cause(shard.get("reason", {}))
+    while isinstance(error.get("caused_by"), dict):
+        error = error["caused_by"]
+    return f"{error.get('type', 'error')}: {error.get('reason', 'no reason given')}"
+
+
+def _path(index: str, *rest: str) -> str:
+    return "/".join(("", quote(index, safe=",*"), *rest))
+
+
+def _snapshot(*parts: str) -> str:
+    return "/".join(("/_snapshot", *(quote(part, safe="") for part in parts)))
+
+
+def _find(body: Any, *keys: str) -> Any:  # noqa: ANN401
+    for key in keys:
+        body = body.get(key) if isinstance(body, dict) else None
+    return body
+
+
+def _whole(answer: Answer) -> Answer:
+    return answer
+
+
+def _body(answer: Answer) -> Json:
+    body: Json = answer.body
+    return body
+
+
+def _nothing(_: Answer) -> None:
+    return None
+
+
+def _read_item(item: Json) -> BulkItem:
+    (result,) = item.values()
+    error = result.get("error")
+    return BulkItem(result["_id"], result["status"], _describe_item(error) if error else None)
+
+
+def _describe_item(error: Json) -> str:
+    """The outermost reason names the field and its value, the innermost what is wrong with it."""
+    cause = describe_cause(error)
+    return f"{error.get('reason', '')}; {cause}" if error.get("caused_by") else cause

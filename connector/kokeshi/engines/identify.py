@@ -1,0 +1,86 @@
+"""Which engine answers, and what it can do."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from kokeshi.engines.base import Capabilities, Dialect, Flow
+from kokeshi.engines.calls import Answer, Call, licence, root
+from kokeshi.engines.connection import Connection
+from kokeshi.errors import CapabilityError
+
+OLDEST: dict[Dialect, tuple[int, ...]] = {
+    "opensearch": (2, 19),
+    "elasticsearch": (8, 19),
+}
+NAMES: Final[dict[str, str]] = {"opensearch": "OpenSearch", "elasticsearch": "Elasticsearch"}
+QUESTIONS: Final = frozenset({"root", "licence", "authenticate"})
+"""The operations that `identify` performs."""
+DERIVED_SOURCE_SINCE = (3, 6)
+"""Derived source exists from OpenSearch 3.0 on, but until 3.5 a scroll or re-index of some hundred
+documents leaves the shard closed (already_closed_exception); test_vectors_kept.py decides."""
+
+FILTER_HEURISTIC_SINCE = (9, 1)
+"""The setting `index.dense_vector.hnsw_filter_heuristic` of Elasticsearch."""
+
+
+def identify(connection: Connection) -> Flow[Capabilities]:
+    """Ask an engine for its version and licence.
+
+    Raises CapabilityError where it is none, too old, or not the one that the connection names. A user who
+    may only use some indices is not told the version: it is then taken for the oldest supported one.
+    """
+    if connection.aws_service == "aoss":  # serverless: it has no version, and no such address
+        return Capabilities("opensearch", OLDEST["opensearch"], derived_source=False)
+    answer: Answer = yield root()
+    if answer.status == 403:
+        login: Answer = yield authenticate()
+        hidden: Dialect = "elasticsearch" if login.product else "opensearch"
+        dialect, version = connection.engine or hidden, OLDEST[connection.engine or hidden]
+    else:
+        dialect, version = read_root(answer, connection)
+    if connection.engine and dialect != connection.engine:
+        raise CapabilityError(
+            f"{connection.url} is {NAMES[dialect]}, not {NAMES[connection.engine]}; "
+            "leave out the setting 'engine'"
+        )
+    if dialect == "opensearch":
+        return Capabilities(dialect, version, derived_source=version >= DERIVED_SOURCE_SINCE)
+    type_: str | None = yield licence()
+    return Capabilities(
+        dialect,
+        version,
+        derived_source=True,
+        filter_heuristic=version >= FILTER_HEURISTIC_SINCE,
+        licence=type_,
+    )
+
+
+def authenticate() -> Call[Answer]:
+    """Whom the engine takes the client for: who may nothing else may ask Elasticsearch that.
+
+    A refusal of `GET /` does not say which engine refuses; this answer does, by its header.
+    """
+    refused = frozenset({400, 403, 404, 405})
+    return Call(
+        "authenticate", "GET", "/_security/_authenticate", lambda answer: answer, accept=refused
+    )
+
+
+def read_root(answer: Answer, connection: Connection) -> tuple[Dialect, tuple[int, ...]]:
+    """Return what engine answers, and its version. Raises CapabilityError where it is not supported."""
+    version = answer.body.get("version") if isinstance(answer.body, dict) else None
+    number = version.get("number") if isinstance(version, dict) else None
+    if not isinstance(version, dict) or not isinstance(number, str):
+        raise CapabilityError(f"{connection.url} is no search engine; check the address")
+    parts = tuple(int(part) for part in re.findall(r"\d+", number)[:3])
+    dialect: Dialect = (
+        "opensearch" if version.get("distribution") == "opensearch" else "elasticsearch"
+    )
+    if parts < OLDEST[dialect]:
+        oldest = ".".join(map(str, OLDEST[dialect]))
+        raise CapabilityError(
+            f"{connection.url}: {NAMES[dialect]} {number} is too old: {oldest} or newer is needed"
+        )
+    return dialect, parts

@@ -1,0 +1,55 @@
+"""What searches have taught of an index: how much each filter leaves, and on how many shards it lies."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+import orjson
+
+from kokeshi.filters import Filter, build_query
+from kokeshi.plans import Known
+
+MOST = 1_000
+"""Filters remembered; the least recently used is forgotten first."""
+
+FRESH_S = 300.0
+"""Seconds that a count holds. A stale one costs time, never hits: see `kokeshi.plans.adapt`."""
+
+
+class Knowledge:
+    """The counts of the last filters. clock: seconds that only grow."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._counts: OrderedDict[bytes, tuple[float, int]] = OrderedDict()
+        self._shards = 1
+
+    def find(self, filter_: Filter | None) -> Known | None:
+        """Return what is known of a filter; None where nothing recent is."""
+        documents, kept = self._fresh(None), self._fresh(filter_)
+        if documents is None or kept is None:
+            return None
+        return Known(documents, min(kept, documents), self._shards)
+
+    def learn(self, filter_: Filter | None, count: int, shards: int) -> None:
+        """Remember what a filter leaves."""
+        key = _key(filter_)
+        self._counts[key] = (self._clock(), count)
+        self._counts.move_to_end(key)
+        self._shards = max(shards, 1)
+        if len(self._counts) > MOST:
+            self._counts.popitem(last=False)
+
+    def _fresh(self, filter_: Filter | None) -> int | None:
+        key = _key(filter_)
+        learnt, count = self._counts.get(key, (float("-inf"), 0))
+        if self._clock() - learnt > FRESH_S:
+            return None
+        self._counts.move_to_end(key)
+        return count
+
+
+def _key(filter_: Filter | None) -> bytes:
+    return b"" if filter_ is None else orjson.dumps(build_query(filter_))

@@ -1,0 +1,93 @@
+"""The query of a plan: one request, whatever the stages. Engines differ in two clauses only.
+
+Every similarity comes out on the scale of `kokeshi.codes.spaces`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from kokeshi.filters import build_query as build_filter
+from kokeshi.plans.scripts import load_script
+from kokeshi.plans.stages import Stages, VectorStage
+from kokeshi.types import Json
+
+
+class Clauses(Protocol):
+    """What an engine calls the two comparisons of vectors."""
+
+    def build_nearest(self, stage: VectorStage, filter_: Json | None) -> Json:
+        """Return the query of the k nearest by a graph, of what the filter leaves."""
+
+    def build_similarity(self, candidates: Json, stage: VectorStage) -> Json:
+        """Return the query that scores each candidate by its exact similarity."""
+
+
+def build_query(stages: Stages, clauses: Clauses) -> Json:
+    """Return the `query` of a search body."""
+    if stages.fuse and stages.rescore:
+        return _fused(stages, stages.rescore, stages.fuse.weight, stages.fuse.saturation, clauses)
+    candidates = _candidates(stages, clauses)
+    if stages.rescore:
+        return clauses.build_similarity(candidates, stages.rescore)
+    return candidates
+
+
+def _candidates(stages: Stages, clauses: Clauses) -> Json:
+    """Return the query that finds candidates; its score counts only where nothing rescores."""
+    # a document without the vector would otherwise be a hit of score 0, or fail the search
+    present = [{"exists": {"field": stages.rescore.field}}] if stages.rescore else []
+    if stages.shortlist:
+        nearest = clauses.build_nearest(stages.shortlist, _filter(stages))
+        if stages.rescore is None or stages.rescore.name == stages.shortlist.name:
+            return nearest
+        return _filtered(nearest, present)
+    if stages.match:
+        return _filtered(_match(stages), [*present, *_filters(stages)])
+    return {"bool": {"filter": [*present, *_filters(stages)]}}
+
+
+def _fused(
+    stages: Stages, rescore: VectorStage, weight: float, saturation: float, clauses: Clauses
+) -> Json:
+    """BM25 and similarity are two clauses whose scores add: both are scored by the engine's own code.
+
+    The second clause covers the union, so that a document found by its words alone gets its
+    similarity too.
+    """
+    words = _filtered(_match(stages), _filters(stages))
+    lexical = {"script_score": {"query": words, "script": _saturate(saturation)}}
+    union = [words]
+    if stages.shortlist:
+        union.append(clauses.build_nearest(stages.shortlist, _filter(stages)))
+    found = {
+        "bool": {"filter": [{"bool": {"should": union}}, {"exists": {"field": rescore.field}}]}
+    }
+    similarity = clauses.build_similarity(found, rescore)
+    if weight != 1:
+        similarity["script_score"]["boost"] = weight
+    return {"bool": {"should": [lexical, similarity]}}
+
+
+def _saturate(saturation: float) -> Json:
+    return {"source": load_script("saturate"), "params": {"saturation": saturation}}
+
+
+def _match(stages: Stages) -> Json:
+    query = {"query": stages.text, "fields": list(stages.fields)}
+    options = stages.match.model_dump(exclude={"fields"}, exclude_none=True) if stages.match else {}
+    boost = {} if stages.boost == 1 else {"boost": stages.boost}
+    return {"multi_match": query | options | boost}
+
+
+def _filter(stages: Stages) -> Json | None:
+    return None if stages.filter is None else build_filter(stages.filter)
+
+
+def _filters(stages: Stages) -> list[Json]:
+    found = _filter(stages)
+    return [] if found is None else [found]
+
+
+def _filtered(query: Json, filters: list[Json]) -> Json:
+    return {"bool": {"must": [query], "filter": filters}} if filters else query
