@@ -139,6 +139,10 @@ class IndexFlows:
         answers = yield from self._send([*counting, *request.bodies])
         for counted, answer in zip(counts, answers, strict=False):
             self._learn(counted, answer)
+        if known and answers[0]["_shards"]["total"] != known.shards:
+            # an alias moved, or the index was made anew: k was divided among other shards
+            self._knowledge.forget()
+            return (yield from self.search(capabilities, plan, query))
         results = [parse_search(answer) for answer in answers[len(counts) :]]
         if request.rrf:
             return fuse_ranks(results, request.rrf, query.size, query.offset)

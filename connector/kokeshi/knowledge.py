@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,31 +20,38 @@ FRESH_S = 300.0
 
 
 class Knowledge:
-    """The counts of the last filters. clock: seconds that only grow."""
+    """The counts of the last filters; threads can share it. clock: seconds that only grow."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._lock = threading.Lock()
         self._counts: OrderedDict[bytes, tuple[float, int]] = OrderedDict()
         self._shards = 1
 
     def find(self, filter_: Filter | None) -> Known | None:
         """Return what is known of a filter; None where nothing recent is."""
-        documents, kept = self._fresh(None), self._fresh(filter_)
-        if documents is None or kept is None:
-            return None
-        return Known(documents, min(kept, documents), self._shards)
+        with self._lock:
+            documents, kept = self._fresh(b""), self._fresh(_key(filter_))
+            if documents is None or kept is None:
+                return None
+            return Known(documents, min(kept, documents), self._shards)
 
     def learn(self, filter_: Filter | None, count: int, shards: int) -> None:
         """Remember what a filter leaves."""
         key = _key(filter_)
-        self._counts[key] = (self._clock(), count)
-        self._counts.move_to_end(key)
-        self._shards = max(shards, 1)
-        if len(self._counts) > MOST:
-            self._counts.popitem(last=False)
+        with self._lock:
+            self._counts[key] = (self._clock(), count)
+            self._counts.move_to_end(key)
+            self._shards = max(shards, 1)
+            if len(self._counts) > MOST:
+                self._counts.popitem(last=False)
 
-    def _fresh(self, filter_: Filter | None) -> int | None:
-        key = _key(filter_)
+    def forget(self) -> None:
+        """Know nothing any more: the name stands for another index now."""
+        with self._lock:
+            self._counts.clear()
+
+    def _fresh(self, key: bytes) -> int | None:
         learnt, count = self._counts.get(key, (float("-inf"), 0))
         if self._clock() - learnt > FRESH_S:
             return None

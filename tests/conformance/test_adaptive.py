@@ -108,3 +108,14 @@ def test_a_shortlist_of_all_that_is_left_is_exact(index, vectors, query, below):
 def test_a_filter_that_leaves_nothing_is_known_to_leave_nothing(index, query):
     options = {"plan": two_stage(5, 100), "vector": query, "filter": F.price < 0}
     assert [index.search(**options).total for _ in range(2)] == [0, 0]
+
+
+def test_an_index_made_anew_with_other_shards_is_noticed(fill_index, vectors, query):
+    spec = SPEC.replace("conformance-adaptive", "conformance-anew")
+    documents = [{"id": f"p{i}", "price": i, "vector": v.tolist()} for i, v in enumerate(vectors)]
+    index = fill_index(spec, documents)
+    asked = {"plan": two_stage(50, 0), "vector": query, "size": 5}
+    for _ in range(2):  # learn, then use what was learnt
+        index.search(**asked)
+    fill_index(spec.replace("shards: 3", "shards: 1"), documents)
+    assert index.search(**asked).total == 50

@@ -70,3 +70,9 @@ def test_the_least_recently_used_is_forgotten(knowledge):
     knowledge.learn(F.price == -1, 1, shards=1)
     assert knowledge.find(CHEAP).kept == 7
     assert knowledge.find(F.price == 0) is None
+
+
+def test_all_is_forgotten_of_another_index(knowledge):
+    knowledge.learn(None, 100, shards=3)
+    knowledge.forget()
+    assert knowledge.find(None) is None
