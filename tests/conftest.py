@@ -151,11 +151,11 @@ def a_real(engine: str) -> Iterator[str]:
     if url := os.environ.get(variable_of(engine)):
         yield url
         return
-    if (container := container_url(engine)) is not None:
+    version = os.environ.get(f"{variable_of(engine)}_VERSION")
+    if version is None and (container := container_url(engine)) is not None:
         with container as url:
             yield url
         return
-    version = os.environ.get(f"{variable_of(engine)}_VERSION")
     with a_home() as home:
         try:
             embedded = EmbeddedEngine(home / "engine", engine=engine, version=version)

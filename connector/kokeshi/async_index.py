@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from kokeshi.connect import Target, connect_async
 from kokeshi.encoders import Encoder
-from kokeshi.engines import AsyncEngine
+from kokeshi.engines import AsyncEngine, Capabilities
 from kokeshi.filters import Filter
 from kokeshi.flows import IndexFlows
 from kokeshi.index import Index, SearchOptions, build_query
@@ -64,7 +64,8 @@ class AsyncIndex:
 
     async def build_body(self) -> Json:
         """Return the body that `create` would PUT."""
-        return self._flows.build_body(await self.engine.capabilities())
+        capabilities = await self._prepare()
+        return self._flows.build_body(capabilities)
 
     async def exists(self) -> bool:
         """Whether there is an index of that name."""
@@ -72,7 +73,7 @@ class AsyncIndex:
 
     async def create(self, *, recreate: bool = False) -> bool:
         """Create the index where it is missing; see `Index.create`."""
-        capabilities = await self.engine.capabilities()
+        capabilities = await self._prepare()
         return await self.engine.run(self._flows.create(capabilities, recreate=recreate))
 
     async def ingest(
@@ -95,7 +96,9 @@ class AsyncIndex:
                     source, recreate=recreate, batch_bytes=batch_bytes, on_progress=on_progress
                 )
 
-        return await asyncio.to_thread(work)
+        report = await asyncio.to_thread(work)
+        self._flows.forget()
+        return report
 
     async def count(self, filter: Filter | str | None = None) -> int:  # noqa: A002
         """Count the documents that pass a filter."""
@@ -116,7 +119,7 @@ class AsyncIndex:
         """Return the request that `search` would send; see `Index.build_search`."""
         plan, query = await asyncio.to_thread(build_query, self._flows, text, options)
         capabilities = await self.engine.capabilities()
-        return await self.engine.run(self._flows.explain(capabilities, plan, query))
+        return await self.engine.run(self._flows.build_request(capabilities, plan, query))
 
     async def concrete_name(self) -> str:
         """Return the name of the index itself where the spec names an alias."""
@@ -124,4 +127,9 @@ class AsyncIndex:
 
     async def check_vectors(self) -> None:
         """Raise SpecError where Kokeshi filled the index with vectors of another encoder or shape."""
-        await self.engine.run(self._flows.check_vectors(await self.engine.capabilities()))
+        await self.engine.run(self._flows.check_vectors(await self._prepare()))
+
+    async def _prepare(self) -> Capabilities:
+        """Return what the engine can do, with the encoders loaded, which takes a thread."""
+        await asyncio.to_thread(lambda: self._flows.encoders)
+        return await self.engine.capabilities()

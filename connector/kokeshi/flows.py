@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import threading
+from collections.abc import Sequence
 
 import numpy.typing as npt
 
@@ -12,7 +13,15 @@ from kokeshi.errors import CapabilityError, SpecError
 from kokeshi.filters import Filter
 from kokeshi.knowledge import Knowledge
 from kokeshi.mapping import META, build_index, check_same, check_same_vectors
-from kokeshi.plans import Query, SearchRequest, all_filters, build_count, build_filter, build_search
+from kokeshi.plans import (
+    Known,
+    Query,
+    SearchRequest,
+    all_filters,
+    build_count,
+    build_filter,
+    build_search,
+)
 from kokeshi.plans.stages import find_vector, vector_names
 from kokeshi.results import SearchResult, fuse_ranks, parse_search
 from kokeshi.schema import IndexSpec, SearchPlan
@@ -26,16 +35,22 @@ class IndexFlows:
         self.spec = spec
         self._knowledge = Knowledge()
         self._vectors_checked = False
+        self._encoders: dict[str, Encoder] | None = None
+        self._loading = threading.Lock()
 
-    @cached_property
+    @property
     def encoders(self) -> dict[str, Encoder]:
         """The encoder of each vector, loaded at first use."""
-        return {name: load_encoder(vector) for name, vector in self.spec.vectors.items()}
+        with self._loading:
+            if self._encoders is None:
+                vectors = self.spec.vectors.items()
+                self._encoders = {name: load_encoder(vector) for name, vector in vectors}
+            return self._encoders
 
     def close(self) -> None:
         """Close the connections of the encoders that were loaded."""
-        if "encoders" in vars(self):  # a cached property: not loaded, nothing to close
-            close_encoders(self.encoders.values())
+        if self._encoders is not None:
+            close_encoders(self._encoders.values())
 
     def build_body(self, capabilities: Capabilities) -> Json:
         """Return the body that `create` would PUT."""
@@ -45,14 +60,18 @@ class IndexFlows:
     def embed(
         self, plan: SearchPlan, text: str | None, vector: npt.ArrayLike | None
     ) -> dict[str, Float32]:
-        """Return the vectors (D,) that the plan compares, from a query's text or its own vector."""
+        """Return the vectors (D,) that the plan compares, from a query's text or its own vector.
+
+        Loads the encoders for both, as the index is checked by their names.
+        """
         vectors = {}
         for name in vector_names(self.spec, plan):
             _, spec = find_vector(self.spec, name)
+            encoder = self.encoders[name]
             if vector is not None:
                 vectors[name] = check_query(vector, spec)
             elif text:
-                vectors[name] = embed_query(self.encoders[name], spec, text)
+                vectors[name] = embed_query(encoder, spec, text)
         return vectors
 
     def exists(self) -> Flow[bool]:
@@ -76,6 +95,7 @@ class IndexFlows:
             yield calls.create_index(name, body)
         else:
             return False
+        self.forget()
         return True
 
     def find(self, body: Json, *, other_spec: bool) -> Flow[bool]:
@@ -128,49 +148,70 @@ class IndexFlows:
     def search(
         self, capabilities: Capabilities, plan: SearchPlan, query: Query
     ) -> Flow[SearchResult]:
-        """Search. What the filter leaves is counted in the same request where it is not known."""
+        """Search by what `build_request` returns."""
         if vector_names(self.spec, plan):  # words alone need no encoder, which the check loads
             yield from self.check_vectors(capabilities)
-        filter_ = all_filters(self.spec, plan.filter, query.filter)
-        known = self._knowledge.find(filter_)
-        request = build_search(self.spec, plan, query, capabilities, known)
-        counts = () if known or plan.shortlist is None else tuple(dict.fromkeys((None, filter_)))
-        counting = [build_count(counted, capabilities.dialect) for counted in counts]
-        answers = yield from self._send([*counting, *request.bodies])
-        for counted, answer in zip(counts, answers, strict=False):
-            self._learn(counted, answer)
-        if known and answers[0]["_shards"]["total"] != known.shards:
-            # an alias moved, or the index was made anew: k was divided among other shards
-            self._knowledge.forget()
-            return (yield from self.search(capabilities, plan, query))
-        results = [parse_search(answer) for answer in answers[len(counts) :]]
+        request, known = yield from self._fit(capabilities, plan, query)
+        answers = yield from self._send(request.bodies)
+        if known and _is_outdated(known, answers):
+            self.forget()
+            request, _ = yield from self._fit(capabilities, plan, query)
+            answers = yield from self._send(request.bodies)
+        results = [parse_search(answer) for answer in answers]
         if request.rrf:
             return fuse_ranks(results, request.rrf, query.size, query.offset)
         return results[0]
 
-    def explain(
+    def build_request(
         self, capabilities: Capabilities, plan: SearchPlan, query: Query
     ) -> Flow[SearchRequest]:
-        """Return what `search` sends once what the filter leaves is known; only counts are sent."""
-        filter_ = all_filters(self.spec, plan.filter, query.filter)
-        if plan.shortlist and self._knowledge.find(filter_) is None:
-            counts = tuple(dict.fromkeys((None, filter_)))
-            answers = yield from self._send(
-                [build_count(counted, capabilities.dialect) for counted in counts]
-            )
-            for counted, answer in zip(counts, answers, strict=True):
-                self._learn(counted, answer)
-        known = self._knowledge.find(filter_) if plan.shortlist else None
-        return build_search(self.spec, plan, query, capabilities, known)
+        """Return what `search` sends; counts what the filter leaves where that is not known."""
+        request, _ = yield from self._fit(capabilities, plan, query)
+        return request
 
-    def _learn(self, filter_: Filter | None, answer: Json) -> None:
-        count = answer["hits"]["total"]["value"]
-        self._knowledge.learn(filter_, count, answer["_shards"]["total"])
+    def forget(self) -> None:
+        """Ask anew what there is: documents were added, or the name stands for another index."""
+        self._knowledge.forget()
+        self._vectors_checked = False
 
-    def _send(self, bodies: list[Json]) -> Flow[list[Json]]:
+    def _fit(
+        self, capabilities: Capabilities, plan: SearchPlan, query: Query
+    ) -> Flow[tuple[SearchRequest, Known | None]]:
+        """Return the request that fits what the filter leaves, and what is known of that.
+
+        The count goes before the search, not beside it: the same query must always get the same
+        request, whatever was asked before. (Both in one request take no less time.)
+        """
+        known = None
+        if plan.shortlist:
+            filter_ = all_filters(self.spec, plan.filter, query.filter)
+            known = self._knowledge.find(filter_)
+            if known is None:
+                yield from self._count(capabilities, filter_)
+                known = self._knowledge.find(filter_)
+        return build_search(self.spec, plan, query, capabilities, known), known
+
+    def _count(self, capabilities: Capabilities, filter_: Filter | None) -> Flow[None]:
+        """Learn how many documents there are, how many pass the filter, and on how many shards."""
+        counted = tuple(dict.fromkeys((None, filter_)))
+        bodies = [build_count(one, capabilities.dialect) for one in counted]
+        answers = yield from self._send(bodies)
+        shards = answers[0]["_shards"]["total"]
+        indices = len((yield from self.mappings())) if shards > 1 else 1
+        for one, answer in zip(counted, answers, strict=True):
+            self._knowledge.learn(one, answer["hits"]["total"]["value"], shards, indices)
+
+    def _send(self, bodies: Sequence[Json]) -> Flow[list[Json]]:
         """Send bodies in one request and return their answers."""
         index = self.spec.index
         if len(bodies) == 1:
             return [(yield calls.search(index, bodies[0]))]
         answers: list[Json] = yield calls.msearch(index, bodies)
         return [calls.read_search(index, answer) for answer in answers]
+
+
+def _is_outdated(known: Known, answers: Sequence[Json]) -> bool:
+    """Whether an answer shows that the name stands for another index, or that it has grown since."""
+    shards = {answer["_shards"]["total"] for answer in answers}
+    most = max(answer["hits"]["total"]["value"] for answer in answers)
+    return shards != {known.shards} or most > known.kept

@@ -129,6 +129,7 @@ class Index:
             )
         if report.indexed:
             self.engine.refresh(self.spec.index)
+        self._flows.forget()
         return report
 
     def count(self, filter: Filter | str | None = None) -> int:  # noqa: A002
@@ -150,10 +151,10 @@ class Index:
     ) -> SearchRequest:
         """Return the request that `search` would send: what `--explain` prints.
 
-        Only a count of what the filter leaves is sent, which the request depends on.
+        A count of what the filter leaves is sent, which the request depends on.
         """
         plan, query = build_query(self._flows, text, options)
-        return self.engine.run(self._flows.explain(self.engine.capabilities, plan, query))
+        return self.engine.run(self._flows.build_request(self.engine.capabilities, plan, query))
 
     def concrete_name(self) -> str:
         """Return the name of the index itself where the spec names an alias.

@@ -26,7 +26,7 @@ class Knowledge:
         self._clock = clock
         self._lock = threading.Lock()
         self._counts: OrderedDict[bytes, tuple[float, int]] = OrderedDict()
-        self._shards = 1
+        self._shards = self._indices = 1
 
     def find(self, filter_: Filter | None) -> Known | None:
         """Return what is known of a filter; None where nothing recent is."""
@@ -34,15 +34,15 @@ class Knowledge:
             documents, kept = self._fresh(b""), self._fresh(_key(filter_))
             if documents is None or kept is None:
                 return None
-            return Known(documents, min(kept, documents), self._shards)
+            return Known(documents, min(kept, documents), self._shards, self._indices)
 
-    def learn(self, filter_: Filter | None, count: int, shards: int) -> None:
-        """Remember what a filter leaves."""
+    def learn(self, filter_: Filter | None, count: int, shards: int, indices: int = 1) -> None:
+        """Remember what a filter leaves, and on how many shards of how many indices all lies."""
         key = _key(filter_)
         with self._lock:
             self._counts[key] = (self._clock(), count)
             self._counts.move_to_end(key)
-            self._shards = max(shards, 1)
+            self._shards, self._indices = max(shards, 1), indices
             if len(self._counts) > MOST:
                 self._counts.popitem(last=False)
 

@@ -60,7 +60,7 @@ def fuse_ranks(
     scores: dict[str, float] = {}
     hits: dict[str, Hit] = {}
     for result in results:
-        for rank, hit in enumerate(result.hits[: max(rrf.window, size + offset)], start=1):
+        for rank, hit in enumerate(result.hits[: rrf.window], start=1):
             scores[hit.id] = scores.get(hit.id, 0.0) + 1 / (rrf.rank_constant + rank)
             hits.setdefault(hit.id, hit)
     order = sorted(scores, key=lambda id_: -scores[id_])

@@ -29,8 +29,8 @@ Fill = Callable[[str, Sequence[dict[str, Any]]], Index]
 
 MEMORY = "memory"
 SERVERS = [
-    pytest.param("opensearch", marks=pytest.mark.engine),
-    pytest.param("elasticsearch", marks=pytest.mark.engine),
+    pytest.param(name, marks=[pytest.mark.engine, getattr(pytest.mark, name)])
+    for name in ("opensearch", "elasticsearch")
 ]
 
 

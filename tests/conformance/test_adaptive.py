@@ -8,7 +8,7 @@ import pytest
 from kokeshi import F, Index
 from kokeshi.codes import SPACES, normalise
 from kokeshi.plans.adapt import per_shard_k
-from kokeshi.schema import Rescore, SearchPlan, Shortlist
+from kokeshi.schema import Fuse, Match, Rescore, SearchPlan, Shortlist
 
 COUNT = 300
 DIMENSION = 16
@@ -74,18 +74,62 @@ def test_what_little_a_filter_leaves_is_compared_exactly(index, vectors, query, 
 
 
 def test_just_above_the_limit_a_graph_is_walked(index, query):
-    plan = two_stage(20, 100)
+    shortlist = Shortlist(dims=8, k=20, exact_below=100, candidates=20)
+    plan = SearchPlan(shortlist=shortlist, rescore=Rescore())
     options = {"plan": plan, "vector": query, "filter": F.price < 101, "size": 5}
     notes = index.build_search(**options).notes
-    assert "a shortlist of 20 by the graph of embedding_8" in notes[0]
+    assert "a shortlist of 20, by the graph of embedding_8" in notes[0]
     assert 20 <= index.search(**options).total <= 3 * 20
 
 
-def test_the_first_search_learns_what_the_second_uses(index, vectors, query):
-    options = {"plan": two_stage(5, 100), "vector": query, "filter": F.price < 50, "size": 5}
-    first, second = index.search(**options), index.search(**options)
-    assert first.total < second.total == 50
-    assert_scores(second, best(vectors, query, 5, 50))
+def test_a_short_shortlist_is_widened_under_a_filter(index, vectors, query):
+    options = {"plan": two_stage(5, 100), "vector": query, "filter": F.price < 101, "size": 5}
+    assert "a shortlist of 400, 5 widened under a filter" in index.build_search(**options).notes[0]
+    assert_scores(index.search(**options), best(vectors, query, 5, 101))
+
+
+@pytest.mark.parametrize("below", [50, 150, COUNT])
+def test_an_answer_does_not_depend_on_what_was_asked_before(index, query, below):
+    options = {"plan": two_stage(5, 100), "vector": query, "filter": F.price < below}
+    asked = Index(index.spec, index.engine)
+    whole = asked.search(**options, size=40)
+    pages = [
+        Index(index.spec, index.engine).search(**options, size=10, offset=offset).ids
+        for offset in range(0, 40, 10)
+    ]
+    assert [id_ for page in pages for id_ in page] == whole.ids
+    assert asked.search(**options, size=40).ids == whole.ids
+
+
+def test_hybrid_compares_all_that_a_filter_leaves_where_it_is_little(fill_index, vectors, query):
+    spec = SPEC.replace("conformance-adaptive", "conformance-hybrid").replace(
+        "metadata:", "text: [title]\nmetadata:"
+    )
+    rows = enumerate(vectors)
+    documents = [
+        {"id": f"p{i}", "price": i, "title": "shoe" if i < 3 else "lamp", "vector": v.tolist()}
+        for i, v in rows
+    ]
+    index = fill_index(spec, documents)
+    plan = SearchPlan(
+        match=Match(),
+        shortlist=Shortlist(dims=8, k=2, exact_below=100, candidates=2),
+        rescore=Rescore(),
+        fuse=Fuse(),
+    )
+    found = index.search("shoe", vector=query, plan=plan, filter=F.price < 60, size=60)
+    assert sorted(found.ids) == sorted(f"p{i}" for i in range(60))
+
+
+def test_documents_that_came_since_are_counted_anew(fill_index, open_index, vectors, query):
+    spec = SPEC.replace("conformance-adaptive", "conformance-grown")
+    index = open_index(spec)
+    asked = {"plan": two_stage(20, 100), "vector": query, "size": 5}
+    assert index.search(**asked).ids == []
+    documents = [{"id": f"p{i}", "price": i, "vector": v.tolist()} for i, v in enumerate(vectors)]
+    other = fill_index(spec, documents)  # through another Index
+    index.search(**asked)  # compares all, as it knows of none, and notices
+    assert index.build_search(**asked).notes == other.build_search(**asked).notes
 
 
 def test_k_is_widened_to_hold_the_nearest_of_all_shards(index, query, engine):
@@ -95,7 +139,7 @@ def test_k_is_widened_to_hold_the_nearest_of_all_shards(index, query, engine):
     k = per_shard_k(60, shards)
     assert index.search(**options).total == k * shards
     notes = index.build_search(**options).notes
-    assert any(f"each of 3 shards gives its {k} nearest" in n for n in notes) == (shards == 3)
+    assert any(f"each of 3 gives its {k} nearest" in n for n in notes) == (shards == 3)
 
 
 @pytest.mark.parametrize("below", [30, 150, COUNT])

@@ -88,5 +88,16 @@ def test_the_last_page_may_be_short(index, plan):
     assert len(search(index, plan, size=10, offset=COUNT - 3).ids) == 3
 
 
+def test_pages_of_fused_ranks_tile_within_a_narrow_window(index):
+    plan = SearchPlan(match=Match(), rescore=Rescore(), rrf={"window": 20})
+    whole = index.search("shoe", vector=VECTOR, plan=plan, size=COUNT).ids
+    pages = [
+        index.search("shoe", vector=VECTOR, plan=plan, size=7, offset=start).ids
+        for start in range(0, COUNT, 7)
+    ]
+    assert 20 <= len(whole) <= 40
+    assert [id_ for page in pages for id_ in page] == whole
+
+
 def test_the_window_of_ten_thousand_can_be_shown_to_its_end(index):
     assert search(index, "exact", size=10, offset=9_990).ids == []

@@ -181,7 +181,7 @@ def test_what_explain_says_is_a_comment(shop: Shop) -> None:
 def test_ranks_are_fused_from_two_requests(shop: Shop) -> None:
     explained = shop.json("search", "warm black coat", "--plan", "rrf", "--explain")
     assert [request["path"] for request in explained["requests"]] == [f"/{shop.index}/_search"] * 2
-    assert "two searches in one request, fused in the client by rank" in explained["notes"]
+    assert explained["notes"][-1].endswith("their first 100 hits fused in the client by rank")
     words, vectors = (shop.ids("warm black coat", "--plan", plan) for plan in ("bm25", "two-stage"))
     assert shop.ids("warm black coat", "--plan", "rrf")[0] in {words[0], vectors[0]}
 
@@ -521,8 +521,8 @@ def test_credentials(shop: Shop, locked: str) -> None:
     problem = error_of(shop.run("search", "coat", **asked, KOKESHI_USER="guest"))
     assert problem.startswith(f"Error: {locked}: wrong credentials for user 'guest'; check KOKESHI")
     problem = error_of(shop.run("ingest", "products.csv", **asked, KOKESHI_USER="boss"))
-    assert problem.startswith(f"Error: {locked}: user 'boss' may not do this")
+    assert problem.startswith(f"Error: {locked}: user 'boss' may not ")
     problem = error_of(shop.run("search", "coat", KOKESHI_URL=locked))
     assert "wrong credentials for a client without credentials" in problem
-    problem = error_of(shop.run("search", "coat", KOKESHI_URL=locked, KOKESHI_API_KEY=SECRET))
+    problem = error_of(shop.run("search", "coat", KOKESHI_URL=locked, KOKESHI_API_KEY="aWQ6a2V5"))
     assert "wrong credentials for this API key" in problem

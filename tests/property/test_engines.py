@@ -52,7 +52,10 @@ HOSTILE = [
 ]
 
 
-SERVERS = [pytest.param(n, marks=pytest.mark.engine) for n in ("opensearch", "elasticsearch")]
+SERVERS = [
+    pytest.param(name, marks=[pytest.mark.engine, getattr(pytest.mark, name)])
+    for name in ("opensearch", "elasticsearch")
+]
 
 
 @pytest.fixture(scope="module", params=["memory", *SERVERS])

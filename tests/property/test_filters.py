@@ -279,7 +279,10 @@ SPEC = parse_spec(f"index: property-filters\ntext: [word]\nmetadata: {json.dumps
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(n, marks=pytest.mark.engine) for n in ("opensearch", "elasticsearch")],
+    params=[
+        pytest.param(name, marks=[pytest.mark.engine, getattr(pytest.mark, name)])
+        for name in ("opensearch", "elasticsearch")
+    ],
 )
 def server(request) -> Iterator[Index]:
     """The index of the fields, on each engine; KOKESHI_TEST_OPENSEARCH and the like name them."""

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
+from kokeshi import F
 from kokeshi.plans import Known
 from kokeshi.plans.adapt import EXACT_BELOW, adapt, per_shard_k
 from kokeshi.plans.stages import resolve
@@ -17,73 +18,95 @@ from kokeshi.schema.plan import MAX_K
 SPEC = parse_spec("""
 index: adapt
 text: [title]
-vectors: {v: {encoder: x, dimension: 4, prefixes: [2]}}
+metadata: {price: float}
+vectors:
+  v: {encoder: x, dimension: 4, prefixes: [2]}
+  w: {encoder: x, dimension: 4}
 """)
 PLAN = SearchPlan(shortlist=Shortlist(dims=2, k=400), rescore=Rescore())
+VECTORS = {name: np.ones(4, np.float32) for name in ("v", "w")}
+CHEAP = F.price < 50
 
 
 def with_shortlist(plan: SearchPlan = PLAN, **changes) -> SearchPlan:
     return plan.model_copy(update={"shortlist": plan.shortlist.model_copy(update=changes)})
 
 
-def adapted(known: Known | None, plan: SearchPlan = PLAN, hits: int = 10):
-    vectors = {"v": np.ones(4, np.float32)}
-    return adapt(resolve(SPEC, plan, "words", vectors, None, hits), plan, known)
+def adapted(known: Known | None, plan: SearchPlan = PLAN, wanted=CHEAP, hits: int = 10):
+    return adapt(resolve(SPEC, plan, "words", VECTORS, wanted, hits), plan, known)
 
 
 def test_what_little_a_filter_leaves_is_compared_exactly():
-    edge = EXACT_BELOW
-    below, (why,) = adapted(Known(1_000_000, edge))
-    assert below.shortlist is None
-    assert why.startswith(f"the filter leaves {edge:,} of 1,000,000 documents: all of them are")
-    assert adapted(Known(1_000_000, edge + 1))[0].shortlist is not None
+    below, (why,) = adapted(Known(1_000_000, EXACT_BELOW))
+    assert (below.shortlist, below.scan) == (None, True)
+    assert why == (
+        "the filter leaves 1,000 of 1,000,000 documents: all of them are compared exactly, as up to "
+        "1,000 are (shortlist.exact_below)"
+    )
+    above, _ = adapted(Known(1_000_000, EXACT_BELOW + 1))
+    assert (above.shortlist is None, above.scan) == (False, False)
 
 
 def test_a_small_index_is_compared_exactly_without_a_filter():
-    stages, (why,) = adapted(Known(300, 300))
-    assert stages.shortlist is None
+    stages, (why,) = adapted(Known(300, 300), wanted=None)
+    assert stages.scan
     assert why.startswith("no filter, 300 documents: all of them")
 
 
+def test_a_filter_that_all_pass_is_a_filter():
+    _, (why,) = adapted(Known(300, 300))
+    assert why.startswith("the filter leaves 300 of 300 documents")
+
+
 def test_the_crossover_is_the_plans_own_where_it_names_one():
-    assert adapted(Known(1_000, 50), with_shortlist(exact_below=49))[0].shortlist is not None
-    assert adapted(Known(1_000, 50), with_shortlist(exact_below=50))[0].shortlist is None
-    assert adapted(Known(1_000, 0), with_shortlist(exact_below=0))[0].shortlist is None
+    assert not adapted(Known(1_000, 50), with_shortlist(exact_below=49))[0].scan
+    assert adapted(Known(1_000, 50), with_shortlist(exact_below=50))[0].scan
+    assert not adapted(Known(1_000, 1), with_shortlist(exact_below=0))[0].scan
 
 
 @pytest.mark.parametrize(
-    "plan",
+    ("plan", "scan"),
     [
-        SearchPlan(shortlist=Shortlist(dims=2, k=400)),
-        SearchPlan(
-            match=Match(), shortlist=Shortlist(dims=2, k=400), rescore=Rescore(), fuse=Fuse()
-        ),
+        (SearchPlan(shortlist=Shortlist(dims=2, k=400)), False),
+        (PLAN.model_copy(update={"match": Match(), "fuse": Fuse()}), True),
+        (PLAN.model_copy(update={"rescore": Rescore(vector="w")}), False),
+        (PLAN.model_copy(update={"rescore": Rescore(dims=2)}), True),
+        (with_shortlist(dims="full").model_copy(update={"rescore": Rescore(dims=2)}), False),
     ],
-    ids=["nothing rescores", "words find candidates too"],
+    ids=["nothing rescores", "words too", "another vector", "as coarse", "coarser"],
 )
-def test_only_a_rescored_shortlist_gives_way_to_a_scan(plan):
-    assert adapted(Known(1_000, 10), plan)[0].shortlist is not None
+def test_a_scan_is_as_sharp_as_the_shortlist_that_it_replaces(plan, scan):
+    assert adapted(Known(1_000, 10), plan)[0].scan is scan
 
 
 def test_a_plan_without_a_shortlist_stays_as_it_is():
     plan = SearchPlan(rescore=Rescore())
     stages, notes = adapted(Known(1_000_000, 10), plan)
-    assert (stages.shortlist, notes) == (None, ())
+    assert (stages.shortlist, stages.scan, notes) == (None, False, ())
 
 
-def test_without_knowledge_the_search_is_the_widest():
-    unknown, (why,) = adapted(None)
-    assert "nothing is known of the filter" in why
-    for kept in (EXACT_BELOW + 1, 100_000, 900_000, 1_000_000):
-        known, _ = adapted(Known(1_000_000, kept))
-        assert known.shortlist.k <= unknown.shortlist.k
-        assert known.shortlist.candidates <= unknown.shortlist.candidates
+MANY = Known(1_000_000, 500_000)
 
 
-def test_candidates_are_the_plans_own_where_it_names_them():
-    known = Known(1_000_000, 500_000)
-    assert adapted(known, with_shortlist(candidates=600))[0].shortlist.candidates == 600
-    assert adapted(known, with_shortlist(candidates=5))[0].shortlist.candidates >= 400
+@pytest.mark.parametrize(
+    ("changes", "wanted", "k"),
+    [
+        ({"k": 100}, CHEAP, 400),
+        ({"k": 100}, None, 100),
+        ({"k": 100, "candidates": 150}, CHEAP, 100),
+        ({"k": 600}, CHEAP, 600),
+    ],
+)
+def test_a_shortlist_is_widened_under_a_filter_unless_the_plan_fixes_it(changes, wanted, k):
+    stages, notes = adapted(MANY, with_shortlist(**changes), wanted)
+    assert stages.shortlist.k == k
+    assert ("100 widened under a filter" in notes[0]) == (k == 400)
+
+
+@pytest.mark.parametrize(("candidates", "walked"), [(None, 400), (600, 600), (5, 400)])
+def test_a_walk_keeps_the_plans_candidates_and_no_fewer_than_k(candidates, walked):
+    stages, _ = adapted(MANY, with_shortlist(candidates=candidates))
+    assert stages.shortlist.candidates == walked
 
 
 def test_an_engines_limit_is_kept():
@@ -91,19 +114,23 @@ def test_an_engines_limit_is_kept():
     assert (stages.shortlist.k, stages.shortlist.candidates) == (MAX_K, MAX_K)
 
 
-def test_shards_share_a_shortlist():
-    stages, notes = adapted(Known(1_000_000, 500_000, shards=3))
-    assert stages.shortlist.k == per_shard_k(400, 3)
+def test_shards_of_one_index_share_a_shortlist():
+    stages, notes = adapted(replace(MANY, shards=3))
+    assert stages.shortlist.k == per_shard_k(400, 3) == 180
     assert notes[-1] == (
-        "k is per shard: each of 3 shards gives its 172 nearest, 516 in all, "
-        "which hold the 400 nearest of the index"
+        "k is per shard: each of 3 gives its 180 nearest, 540 in all, which hold the 400 nearest"
     )
 
 
+def test_shards_of_several_indices_give_all_of_it():
+    stages, notes = adapted(replace(MANY, shards=3, indices=2))
+    assert stages.shortlist.k == 400
+    assert "each of 3 gives its 400 nearest, 1,200 in all" in notes[-1]
+
+
 def test_nothing_but_the_shortlist_changes():
-    stages, _ = adapted(Known(1_000_000, 500_000, shards=3))
-    vectors = {"v": np.ones(4, np.float32)}
-    before = resolve(SPEC, PLAN, "words", vectors, None, 10)
+    stages, _ = adapted(replace(MANY, shards=3))
+    before = resolve(SPEC, PLAN, "words", VECTORS, CHEAP, 10)
     assert replace(stages, shortlist=None, rescore=None) == replace(
         before, shortlist=None, rescore=None
     )
@@ -118,10 +145,10 @@ def test_shards_give_enough_and_never_more_than_asked(k, shards):
         assert each == k
 
 
-@pytest.mark.parametrize(("k", "shards"), [(10, 3), (100, 5), (400, 3), (400, 24)])
+@pytest.mark.parametrize(
+    ("k", "shards"), [(10, 3), (10, 24), (100, 5), (100, 100), (400, 3), (400, 24), (400, 100)]
+)
 def test_the_nearest_of_all_are_among_those_of_each_shard(k, shards):
-    """The share of draws in which some shard holds more of the k nearest than it gives."""
-    rng = np.random.default_rng(5)
-    most = rng.multinomial(k, np.full(shards, 1 / shards), size=20_000).max(axis=1)
-    missed = np.mean(most > per_shard_k(k, shards))
-    assert missed <= shards * math.erfc(4 / math.sqrt(2)) / 2 + 0.005
+    """The exact tail of the binomial, over all shards at most."""
+    missed = shards * binom.sf(per_shard_k(k, shards), k, 1 / shards)
+    assert missed < 2e-4

@@ -185,7 +185,7 @@ def get_aliases(alias: str) -> Call[list[str]]:
 def update_aliases(actions: Iterable[Json]) -> Call[None]:
     """Change aliases, all at once: `{"add": {"index": …, "alias": …}}`, `{"remove": …}`."""
     body = {"actions": list(actions)}
-    return Call("update_aliases", "POST", "/_aliases", _nothing, body=body)
+    return Call("update_aliases", "POST", "/_aliases", _nothing, body=body, repeatable=False)
 
 
 def create_repository(repository: str, body: Json) -> Call[None]:
@@ -235,6 +235,11 @@ def read_search(index: str, body: Json) -> Json:
     if "error" in body:
         raise EngineError(
             f"search of '{index}': {describe_cause(body['error'])}", status=body.get("status")
+        )
+    if body.get("timed_out"):
+        raise EngineError(
+            f"search of '{index}': the engine stopped at its own time limit, so hits are missing; "
+            "narrow the filter, or raise search.default_search_timeout"
         )
     if failures := body["_shards"].get("failures"):
         raise EngineError(f"search of '{index}': {describe_cause(failures[0].get('reason', {}))}")

@@ -48,8 +48,10 @@ def _describe_refusal(
         text = _describe_redirect(reply)
     elif reply.status == 401:
         text = f"wrong credentials for {connection.who}; check {_origin(connection)} ({reason})"
-    elif reply.status == 403 and (missing := _missing_privilege(call, reason)):
-        text = f"{connection.who} may not {call.operation}: {missing} ({reason})"
+    elif reply.status == 403 and "block" not in reason:  # a full disk blocks with 403 too
+        missing = _missing_privilege(call, reason)
+        what = f"{call.operation}: {missing}" if missing else call.operation
+        text = f"{connection.who} may not {what} ({reason})"
     elif reply.status == 404 and "index_not_found" in reason:
         text = f"{reason}; create it with: kokeshi ingest FILE"
     else:

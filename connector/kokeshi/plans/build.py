@@ -37,7 +37,10 @@ class Query:
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """What one search sends. bodies: one, or two whose hits `rrf` fuses. notes: what was chosen, and why."""
+    """What one search sends.
+
+    bodies: one, or two whose hits `rrf` fuses. notes: what was chosen, and why.
+    """
 
     bodies: tuple[Json, ...]
     notes: tuple[str, ...]
@@ -62,10 +65,11 @@ def build_search(
     if plan.rrf is None:
         body, notes = _build_body(spec, plan, query, capabilities, known)
         return SearchRequest((body,), notes)
-    window = max(plan.rrf.window, query.size + query.offset)
-    ranked = replace(query, size=window, offset=0)
+    # never more for a deeper page, or the ranks, and so the order, would change from page to page
+    ranked = replace(query, size=plan.rrf.window, offset=0)
     words, vectors = (_build_body(spec, half, ranked, capabilities, known) for half in _split(plan))
-    notes = (*words[1], *vectors[1], "two searches in one request, fused in the client by rank")
+    fused = f"two searches in one request, their first {plan.rrf.window} hits fused in the client by rank"
+    notes = (*words[1], *vectors[1], fused)
     return SearchRequest((words[0], vectors[0]), notes, plan.rrf)
 
 

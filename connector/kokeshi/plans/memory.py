@@ -22,6 +22,8 @@ def build_query(stages: Stages) -> Json:
         found["shortlist"] = _comparison(stages.shortlist)
     if stages.rescore:
         found["rescore"] = _comparison(stages.rescore)
+    if stages.scan:
+        found["scan"] = True
     if stages.fuse:
         found["fuse"] = stages.fuse.model_dump()
     if stages.filter is not None:

@@ -60,9 +60,8 @@ def _fused(
     union = [words]
     if stages.shortlist:
         union.append(clauses.build_nearest(stages.shortlist, _filter(stages)))
-    found = {
-        "bool": {"filter": [{"bool": {"should": union}}, {"exists": {"field": rescore.field}}]}
-    }
+    candidates = _filters(stages) if stages.scan else [{"bool": {"should": union}}]
+    found = {"bool": {"filter": [*candidates, {"exists": {"field": rescore.field}}]}}
     similarity = clauses.build_similarity(found, rescore)
     if weight != 1:
         similarity["script_score"]["boost"] = weight

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kokeshi.codes import prefix
 from kokeshi.errors import SpecError
@@ -31,6 +31,7 @@ class VectorStage:
 class Stages:
     """Everything that a dialect needs to write the query. fields: BM25 fields with their boosts.
 
+    scan: all that the filter leaves is a candidate, in place of a shortlist.
     boost: of all words, which brings the BM25 of an engine to that of Lucene.
     """
 
@@ -41,6 +42,7 @@ class Stages:
     rescore: VectorStage | None = None
     fuse: Fuse | None = None
     filter: Filter | None = None
+    scan: bool = False
     boost: float = 1.0
 
 
@@ -64,9 +66,7 @@ def resolve(
         text=text,
         fields=_match_fields(spec, plan.match) if plan.match else (),
         match=plan.match,
-        shortlist=_vector_stage(spec, vectors, shortlist, max(shortlist.k, hits))
-        if shortlist
-        else None,
+        shortlist=_shortlist_stage(spec, vectors, shortlist, hits) if shortlist else None,
         rescore=_vector_stage(spec, vectors, rescore) if rescore else None,
         fuse=plan.fuse,
         filter=filter_,
@@ -91,8 +91,15 @@ def vector_names(spec: IndexSpec, plan: SearchPlan) -> list[str]:
     return list(dict.fromkeys(find_vector(spec, stage.vector)[0] for stage in stages))
 
 
+def _shortlist_stage(
+    spec: IndexSpec, vectors: Mapping[str, Float32], shortlist: Shortlist, hits: int
+) -> VectorStage:
+    stage = _vector_stage(spec, vectors, shortlist)
+    return replace(stage, k=max(shortlist.k, hits), candidates=shortlist.candidates or 0)
+
+
 def _vector_stage(
-    spec: IndexSpec, vectors: Mapping[str, Float32], stage: Shortlist | Rescore, k: int = 0
+    spec: IndexSpec, vectors: Mapping[str, Float32], stage: Shortlist | Rescore
 ) -> VectorStage:
     name, vector = find_vector(spec, stage.vector)
     if name not in vectors:
@@ -105,7 +112,7 @@ def _vector_stage(
         )
     field = name if length == vector.dimension else f"{name}_{length}"
     query = prefix(vectors[name][None], length, space=vector.space)[0]
-    return VectorStage(name, field, query, vector.space, k)
+    return VectorStage(name, field, query, vector.space)
 
 
 def _match_fields(spec: IndexSpec, match: Match) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def _run(columns: Columns, stages: Json) -> Found:
 def _fuse(columns: Columns, stages: Json, kept: Bools) -> Found:
     """Words and similarity of the union of what the words and the shortlist find."""
     words = _matched(columns, stages, kept)
-    union = words.hits
+    union = kept if stages.get("scan") else words.hits
     if shortlist := stages.get("shortlist"):
         union = union | _nearest(columns, shortlist, kept).hits
     similar = _similar(columns, stages["rescore"], union)
