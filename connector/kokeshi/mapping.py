@@ -75,6 +75,7 @@ def build_meta(spec: IndexSpec, encoders: Mapping[str, str]) -> Json:
             "dimension": vector.dimension,
             "prefixes": list(vector.prefixes),
             "space": vector.space,
+            "quantization": vector.quantization,
         }
         for name, vector in spec.vectors.items()
     }
@@ -91,6 +92,10 @@ def check_same(index: str, wanted: Json, found: Json) -> None:
     """Raise SpecError where the mapping of an index was made from another spec."""
     check_same_vectors(index, wanted, found)
     ours, theirs = wanted["_meta"][META], found["_meta"][META]
+    for name, vector in ours["vectors"].items():
+        old, new = theirs["vectors"][name].get("quantization", "none"), vector["quantization"]
+        if old != new:
+            raise _other_spec(index, f"vectors.{name}.quantization", old, new)
     if ours["id"] != theirs.get("id"):
         raise _other_spec(index, "id", theirs.get("id"), ours["id"])
     if ours["digest"] == theirs.get("digest"):
@@ -104,11 +109,14 @@ def check_same(index: str, wanted: Json, found: Json) -> None:
 
 
 def check_same_vectors(index: str, wanted: Json, found: Json) -> None:
-    """Raise SpecError, naming what differs, where an index has vectors made in another way."""
+    """Raise SpecError, naming what differs, where an index has vectors made in another way.
+
+    How its graphs keep them does not matter to a search.
+    """
     ours, theirs = (mapping["_meta"][META]["vectors"] for mapping in (wanted, found))
     for name in {**ours, **theirs}:
         new, old = ours.get(name, {}), theirs.get(name, {})
-        for key in {**old, **new}:
+        for key in {**old, **new}.keys() - {"quantization"}:
             if new.get(key) != old.get(key):
                 raise _other_spec(index, f"vectors.{name}.{key}", old.get(key), new.get(key))
 

@@ -6,6 +6,7 @@ import pytest
 
 from kokeshi import Index
 from kokeshi.errors import CapabilityError, EngineError
+from kokeshi.schema import SearchPlan
 
 SPEC = "index: conformance-{name}\ntext: [title]\nmetadata: {{price: float}}"
 ALIAS = "conformance-alias"
@@ -65,6 +66,30 @@ def test_an_alias_of_several_indices_is_no_index(aliased, blue, green):
     assert sorted(aliased.engine.get_mapping(ALIAS)) == names
     with pytest.raises(CapabilityError, match=", ".join(names)):
         aliased.concrete_name()
+
+
+def test_the_nearest_of_several_indices_are_found_wherever_they_lie(fill_index, server):
+    """One has nearly all documents, so that its shards hold more than their share of the nearest."""
+    spec = """
+index: conformance-{name}
+vectors:
+  v: {{encoder: {{name: precomputed, column: w}}, dimension: 2, prefixes: [1], space: l2}}
+"""
+    many = [{"id": f"m{i}", "w": [i / 100, 0]} for i in range(200)]
+    few = [{"id": f"f{i}", "w": [50 + i, 0]} for i in range(3)]
+    indices = [fill_index(spec.format(name="many"), many), fill_index(spec.format(name="few"), few)]
+    engine = indices[0].engine
+    engine.update_aliases([action("add", index) for index in indices])
+    try:
+        both = Index(indices[0].spec.model_copy(update={"index": ALIAS}), engine)
+        plan = SearchPlan.model_validate(
+            {"shortlist": {"dims": 1, "k": 60, "exact_below": 0}, "rescore": {}}
+        )
+        for _ in range(2):
+            found = both.search(vector=[0, 0], plan=plan, size=60)
+            assert set(found.ids) == {f"m{i}" for i in range(60)}
+    finally:
+        engine.update_aliases([action("remove", index) for index in indices])
 
 
 def test_an_alias_that_is_none_stands_for_nothing(engine):

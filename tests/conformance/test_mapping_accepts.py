@@ -7,6 +7,7 @@ import pytest
 
 from kokeshi import Index
 from kokeshi.errors import CapabilityError, EngineError, SpecError
+from kokeshi.ingest.documents import serialise
 from kokeshi.mapping import build_index
 from kokeshi.schema import Match, SearchPlan, load_spec, parse_spec
 
@@ -187,3 +188,31 @@ def test_a_search_by_words_alone_loads_no_encoder(index):
     fresh = Index(index.spec, index.engine)
     assert fresh.search("north", plan=match("brand")).ids == ["1"]
     assert "encoders" not in vars(fresh)
+
+
+def test_how_graphs_keep_vectors_is_named_where_it_changed(index):
+    other = parse_spec(SPEC.replace("dimension: 2", "dimension: 2\n    quantization: none"))
+    with pytest.raises(SpecError, match='embedding.quantization is "int8" there, "none" here'):
+        Index(other, index.engine).create()
+
+
+def test_vectors_that_others_stored_are_compared_by_their_angle(server):
+    """They need not have length 1, as Kokeshi's own have."""
+    spec = parse_spec("""
+index: conformance-foreign
+vectors: {v: {encoder: {name: precomputed, column: w}, dimension: 2}}
+""")
+    body = build_index(spec, server.capabilities)
+    del body["mappings"]["_meta"]
+    server.delete_index(spec.index)
+    server.create_index(spec.index, body)
+    try:
+        stored = {"long": [9.0, 0.0], "near": [0.6, 0.8], "far": [-0.01, 0.0]}
+        lines = b"".join(serialise(id_, {"v": vector}) for id_, vector in stored.items())
+        assert {item.reason for item in server.bulk(spec.index, lines)} == {None}
+        server.refresh(spec.index)
+        found = Index(spec, server).search(vector=[5.0, 0.0], plan="exact")
+        scores = {hit.id: hit.score for hit in found.hits}
+        assert scores == pytest.approx({"long": 1.0, "near": 0.8, "far": 0.0}, abs=1e-6)
+    finally:
+        server.delete_index(spec.index)

@@ -37,7 +37,7 @@ def index(open_index) -> Index:
     return opened
 
 
-SHORTLIST = {"dims": "full", "k": 10, "vector": "words", "exact_below": 0}
+SHORTLIST = {"dims": "full", "k": 10, "vector": "words"}
 RESCORE = {"vector": "image"}
 
 

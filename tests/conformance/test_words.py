@@ -201,3 +201,13 @@ def test_ranks_are_fused_to_the_same_answer(index, exact, window, scored):
         [hit.score for hit in found.hits], [hit.score for hit in expected.hits], rtol=1e-9
     )
     assert sorted(found.ids) == sorted(expected.ids)
+
+
+def test_another_k1_changes_all_servers_alike(fill_index, server):
+    documents = [{"id": f"k{i}", "title": "shoe " * (i + 1)} for i in range(4)]
+    settings = "settings: {similarity: {default: {type: BM25, k1: 0.9}}}"
+    index = fill_index(f"index: conformance-k1\ntext: [title]\n{settings}", documents)
+    score = index.search("shoe", plan="bm25", size=1).hits[0].score
+    # tf 4 of a field of 4 words, 2.5 on average, in all 4 documents
+    expected = np.log(1 + 0.5 / 4.5) * 4 / (4 + 0.9 * (0.25 + 0.75 * 4 / 2.5))
+    assert score == pytest.approx(expected, rel=1e-5)

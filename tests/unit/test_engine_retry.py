@@ -176,6 +176,33 @@ class TestBusy:
         with serving(Busy(2, status)) as server:
             assert client(url_of(server)).perform(SEARCH) == ANSWER
 
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_a_busy_search_of_several_is_asked_again_with_the_others(self, client, status):
+        error = {"error": {"type": "busy", "reason": "queue full"}, "status": status}
+        answers = iter([[EMPTY, error], [EMPTY, EMPTY]])
+
+        def respond(_: str | None, path: str) -> tuple[int, bytes]:
+            answer = ANSWER if path == "/" else {"responses": next(answers)}
+            return 200, orjson.dumps(answer)
+
+        with serving(respond) as server:
+            assert client(url_of(server)).perform(calls.msearch("a", [{}, {}])) == [EMPTY, EMPTY]
+
+    def test_a_field_that_looks_like_a_status_is_none(self, client):
+        hits = EMPTY | {"_source": {"status": 429}}
+        with serving(fixed(200, ANSWER | {"responses": [hits]})) as server:
+            assert client(url_of(server)).perform(calls.msearch("a", [{}])) == [hits]
+            assert sum("msearch" in what for what, _, _ in server.seen) == 1
+
+    def test_a_client_that_is_closed_meanwhile_says_so(self, client):
+        with serving(Busy(99, 503)) as server:
+            opened = client(url_of(server))
+            closing = threading.Timer(0.3, lambda: setattr(opened._engine._link, "closed", True))
+            closing.start()
+            with pytest.raises(EngineError, match="this client was closed; open another one"):
+                opened.perform(SEARCH)
+            closing.join()
+
     @pytest.mark.parametrize(
         ("call", "status"), [(SEARCH, 500), (SEARCH, 400), (CREATE, 503), (CREATE, 429)]
     )

@@ -19,9 +19,9 @@ def split_urls(urls: str | Sequence[str]) -> list[str]:
 def split_credentials(url: str) -> tuple[str, dict[str, str]]:
     """Return a URL without its user and password, and those: every message that names it would show them."""
     credentials, at, host = url.rpartition("@")
-    if not at:
-        return url, {}
     scheme, slashes, pair = credentials.rpartition("//")
+    if not at or "/" in pair:  # an @ further back belongs to the path
+        return url, {}
     user, _, password = pair.partition(":")
     found = {"user": unquote(user), "password": unquote(password)}
     return f"{scheme}{slashes}{host}", {name: value for name, value in found.items() if value}

@@ -41,11 +41,10 @@ class Capabilities:
     def __str__(self) -> str:
         return f"{_NAMES[self.dialect]} {'.'.join(map(str, self.version))}".strip()
 
-    @property
-    def bm25_scale(self) -> float:
+    def bm25_scale(self, k1: float) -> float:
         """What its BM25 is of Lucene's: k1 + 1 where the engine keeps that factor of the older formula."""
         older = self.dialect == "opensearch" and self.version < (3,)
-        return 2.2 if older or self.dialect == "elasticsearch" else 1.0
+        return k1 + 1 if older or self.dialect == "elasticsearch" else 1.0
 
 
 _NAMES = {"opensearch": "OpenSearch", "elasticsearch": "Elasticsearch", "memory": "in memory"}

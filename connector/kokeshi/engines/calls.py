@@ -36,7 +36,8 @@ class Call(Generic[T]):
     """One request. read: from its answer to its result.
 
     index: the name that the request is about, "" for the cluster. accept: refusals that `read`
-    understands. repeatable: whether sending it twice does no more than sending it once.
+    understands. repeatable: whether sending it twice does no more than sending it once. is_busy:
+    whether an answer, as it came, says that the same call can succeed later.
     """
 
     operation: str
@@ -48,6 +49,7 @@ class Call(Generic[T]):
     params: Mapping[str, str] = field(default_factory=dict)
     accept: frozenset[int] = frozenset()
     repeatable: bool = True
+    is_busy: Callable[[bytes], bool] = lambda _: False
 
     @property
     def target(self) -> str:
@@ -162,6 +164,7 @@ def msearch(index: str, bodies: Sequence[Json]) -> Call[list[Json]]:
         lambda answer: list(answer.body["responses"]),
         index,
         b"\n".join([*lines, b""]),
+        is_busy=_has_busy_search,
     )
 
 
@@ -253,6 +256,12 @@ def describe_cause(error: Json) -> str:
     while isinstance(error.get("caused_by"), dict):
         error = error["caused_by"]
     return f"{error.get('type', 'error')}: {error.get('reason', 'no reason given')}"
+
+
+def _has_busy_search(content: bytes) -> bool:
+    if b'"status":429' not in content and b'"status":503' not in content:
+        return False  # without parsing every answer twice
+    return any(one.get("status") in (429, 503) for one in orjson.loads(content)["responses"])
 
 
 def _path(index: str, *rest: str) -> str:

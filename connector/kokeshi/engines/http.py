@@ -30,10 +30,14 @@ class _Link:
         self.builder = RequestBuilder(connection, _load_signer(connection))
         self.closed = False
 
-    def start(self, call: Call[T]) -> Exchange:
-        """Begin a call. Raises EngineError after `close`."""
+    def check_open(self) -> None:
+        """Raise EngineError after `close`."""
         if self.closed:
             raise EngineError(f"{self.connection.url}: this client was closed; open another one")
+
+    def start(self, call: Call[T]) -> Exchange:
+        """Begin a call. Raises EngineError after `close`."""
+        self.check_open()
         options = self.connection
         return Exchange(
             call, self.builder, self.nodes, timeout=options.timeout, retries=options.retries
@@ -77,6 +81,7 @@ class HttpEngine(Engine):
             except StopIteration as end:
                 tried: Tried = end.value
                 return tried
+            self._link.check_open()  # it can be closed by another thread meanwhile
             if isinstance(step, Send):
                 outcome = self._send(step)
             else:
@@ -128,6 +133,7 @@ class AsyncHttpEngine(AsyncEngine):
             except StopIteration as end:
                 tried: Tried = end.value
                 return tried
+            self._link.check_open()  # it can be closed by another task meanwhile
             if isinstance(step, Send):
                 outcome = await self._send(step)
             else:

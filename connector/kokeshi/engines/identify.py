@@ -21,6 +21,9 @@ DERIVED_SOURCE_SINCE = (3, 6)
 """Derived source exists from OpenSearch 3.0 on, but until 3.5 a scroll or re-index of some hundred
 documents leaves the shard closed (already_closed_exception); test_vectors_kept.py decides."""
 
+ES_DERIVED_SOURCE_SINCE = (9, 2)
+"""From here on Elasticsearch leaves vectors out of the stored `_source` by itself."""
+
 FILTER_HEURISTIC_SINCE = (9, 1)
 """The setting `index.dense_vector.hnsw_filter_heuristic` of Elasticsearch."""
 
@@ -51,7 +54,7 @@ def identify(connection: Connection) -> Flow[Capabilities]:
     return Capabilities(
         dialect,
         version,
-        derived_source=True,
+        derived_source=version >= ES_DERIVED_SOURCE_SINCE,
         filter_heuristic=version >= FILTER_HEURISTIC_SINCE,
         licence=type_,
     )

@@ -148,7 +148,7 @@ class Exchange:
     def _can_repeat(self, outcome: Outcome, *, sent: bool) -> bool:
         harmless = self._call.repeatable or not sent
         if isinstance(outcome, Reply):
-            return outcome.status in BUSY and harmless
+            return harmless and (outcome.status in BUSY or self._call.is_busy(outcome.content))
         if outcome.trouble in ("dropped", "timeout"):
             return harmless
         return (

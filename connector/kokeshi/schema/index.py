@@ -225,6 +225,12 @@ class IndexSpec(Model):
         full = {name: (name, vector.dimension) for name, vector in self.vectors.items()}
         return full | self._prefix_fields()
 
+    @property
+    def bm25_k1(self) -> float:
+        """The parameter k1 of BM25: Lucene's, unless the settings give the default similarity another."""
+        default = self.settings.get("similarity", {}).get("default", {})
+        return float(default.get("k1", 1.2)) if default.get("type") == "BM25" else 1.2
+
     def search_field(self, name: str) -> str:
         """Where BM25 finds a text field: a field that is a keyword too keeps its words beside it."""
         return f"{name}.text" if name == self.id or name in self.metadata else name
