@@ -53,7 +53,7 @@ test-clients: $(READY)
 		build/clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt; \
 		build/clients/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 		eval build/clients/bin/python -m pip install --quiet --disable-pip-version-check --upgrade $$clients; \
-		build/clients/bin/python -m pytest tests/conformance tests/unit/test_engine_errors.py; \
+		build/clients/bin/python -m pytest tests/conformance tests/unit/test_engine_errors.py tests/unit/test_engine_retry.py tests/unit/test_connection.py tests/unit/test_connection_secrets.py tests/integration/test_security.py; \
 	done
 	@rm -rf build/clients
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy.typing as npt
 
@@ -21,6 +22,7 @@ from kokeshi.plans import (
     build_count,
     build_filter,
     build_search,
+    find_plan,
 )
 from kokeshi.plans.stages import find_vector, vector_names
 from kokeshi.results import SearchResult, fuse_ranks, parse_search
@@ -37,6 +39,7 @@ class IndexFlows:
         self._vectors_checked = False
         self._encoders: dict[str, Encoder] | None = None
         self._loading = threading.Lock()
+        self._plans: dict[str | None, SearchPlan] = {}
 
     @property
     def encoders(self) -> dict[str, Encoder]:
@@ -51,6 +54,14 @@ class IndexFlows:
         """Close the connections of the encoders that were loaded."""
         if self._encoders is not None:
             close_encoders(self._encoders.values())
+
+    def find_plan(self, name: str | SearchPlan | None) -> SearchPlan:
+        """Return a plan as `kokeshi.plans.find_plan` does; those of the spec are made once."""
+        if isinstance(name, SearchPlan) or (name and Path(name).suffix):  # a file can change
+            return find_plan(self.spec, name)
+        if name not in self._plans:
+            self._plans[name] = find_plan(self.spec, name)
+        return self._plans[name]
 
     def build_body(self, capabilities: Capabilities) -> Json:
         """Return the body that `create` would PUT."""

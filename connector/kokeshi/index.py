@@ -17,7 +17,7 @@ from kokeshi.flows import IndexFlows
 from kokeshi.ingest import IngestProgress, IngestReport, Source, ingest_records
 from kokeshi.ingest.failures import FailureLog, failures_path
 from kokeshi.ingest.pipeline import BATCH_BYTES
-from kokeshi.plans import Query, SearchRequest, all_filters, find_plan
+from kokeshi.plans import Query, SearchRequest, all_filters
 from kokeshi.results import SearchResult
 from kokeshi.schema import IndexSpec, SearchPlan, load_spec
 from kokeshi.types import Json
@@ -175,7 +175,7 @@ def build_query(
     flows: IndexFlows, text: str | None, options: SearchOptions
 ) -> tuple[SearchPlan, Query]:
     """Return the plan and the query of a search; encodes the text."""
-    plan = find_plan(flows.spec, options.get("plan"))
+    plan = flows.find_plan(options.get("plan"))
     query = Query(
         text=text,
         vectors=flows.embed(plan, text, options.get("vector")),

@@ -31,7 +31,7 @@ def parse_ranking(request: SearchRequest, answers: Sequence[Json], k: int) -> Ra
     results = [parse_search(answer) for answer in answers]
     found = results[0]
     if request.rrf:
-        found = fuse_ranks(results, request.rrf, request.bodies[0]["size"])
+        found = fuse_ranks(results, request.rrf, k)
     return Ranking(tuple(found.ids[:k]))
 
 

@@ -40,8 +40,8 @@ def test_what_little_a_filter_leaves_is_compared_exactly():
     below, (why,) = adapted(Known(1_000_000, EXACT_BELOW))
     assert (below.shortlist, below.scan) == (None, True)
     assert why == (
-        "the filter leaves 1,000 of 1,000,000 documents: all of them are compared exactly, as up to "
-        "1,000 are (shortlist.exact_below)"
+        "the filter leaves 500 of 1,000,000 documents: all of them are compared exactly, as up to "
+        "500 are (shortlist.exact_below)"
     )
     above, _ = adapted(Known(1_000_000, EXACT_BELOW + 1))
     assert (above.shortlist is None, above.scan) == (False, False)
@@ -103,7 +103,7 @@ def test_a_shortlist_is_widened_under_a_filter_unless_the_plan_fixes_it(changes,
     assert ("100 widened under a filter" in notes[0]) == (k == 400)
 
 
-@pytest.mark.parametrize(("candidates", "walked"), [(None, 400), (600, 600), (5, 400)])
+@pytest.mark.parametrize(("candidates", "walked"), [(None, 800), (600, 600), (5, 400)])
 def test_a_walk_keeps_the_plans_candidates_and_no_fewer_than_k(candidates, walked):
     stages, _ = adapted(MANY, with_shortlist(candidates=candidates))
     assert stages.shortlist.candidates == walked

@@ -28,11 +28,14 @@ class Known:
     indices: int = 1
 
 
-EXACT_BELOW = 1_000
+EXACT_BELOW = 500
 """Documents up to which comparing all of them is as fast as a graph search of 400, on both engines."""
 
 FILTERED_K = 400
 """Shortlist under a filter, at least: a graph search loses neighbours there that it finds without."""
+
+WALKED = 2
+"""Candidates that a graph search keeps while it walks, for each that it gives."""
 
 
 def adapt(stages: Stages, plan: SearchPlan, known: Known | None) -> tuple[Stages, tuple[str, ...]]:
@@ -83,7 +86,7 @@ def _shared(
 
 
 def _with_k(stages: Stages, shortlist: VectorStage, k: int) -> Stages:
-    walked = min(max(k, shortlist.candidates), MAX_K)
+    walked = min(max(k, shortlist.candidates or WALKED * k), MAX_K)
     return replace(stages, shortlist=replace(shortlist, k=k, candidates=walked))
 
 

@@ -88,8 +88,8 @@ def _build_body(
 ) -> tuple[Json, tuple[str, ...]]:
     filter_ = all_filters(spec, plan.filter, query.filter)
     hits = query.size + query.offset
-    stages = resolve(spec, plan, query.text, query.vectors, filter_, hits)
-    stages = replace(stages, boost=1 / capabilities.bm25_scale(spec.bm25_k1))
+    boost = 1 / capabilities.bm25_scale(spec.bm25_k1)
+    stages = resolve(spec, plan, query.text, query.vectors, filter_, hits, boost)
     stages, notes = adapt(stages, plan, known)
     body: Json = {"size": query.size, "_source": _source(spec, query.fields)}
     if query.offset:

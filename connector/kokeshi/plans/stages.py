@@ -53,8 +53,9 @@ def resolve(
     vectors: Mapping[str, Float32],
     filter_: Filter | None,
     hits: int,
+    boost: float = 1.0,
 ) -> Stages:
-    """Return the stages of one query; k grows to the number of hits asked for.
+    """Return the stages of one query; k grows to the number of hits asked for. boost: of all words.
 
     Raises SpecError where the plan names a field, vector or dimension that the spec does not have,
     or the query lacks the text or vector that the plan needs.
@@ -70,6 +71,7 @@ def resolve(
         rescore=_vector_stage(spec, vectors, rescore) if rescore else None,
         fuse=plan.fuse,
         filter=filter_,
+        boost=boost,
     )
 
 

@@ -37,10 +37,10 @@ class Shortlist(Model):
     """The k nearest by a graph over the first `dims` dimensions of `vector`.
 
     dims: of the prefix whose graph is walked, or `full`. vector: its name, where there are several.
-    k: of the whole index, at least; what the filter leaves can widen it. candidates: how many the
-    graph search keeps on each shard while it walks, at least k; None leaves it to Kokeshi.
-    exact_below: where the filter leaves so few documents, and the plan rescores, they are all
-    compared exactly instead; None takes the engine's own crossover, 0 never does.
+    k: of the whole index, at least; it is widened under a filter. candidates: how many the graph
+    search keeps on each shard while it walks, at least k (OpenSearch keeps k), and k is not widened;
+    None leaves both to Kokeshi. exact_below: where the filter leaves so few documents, and the plan
+    rescores, they are all compared exactly instead; None takes 500, 0 never does.
     """
 
     dims: Dims
