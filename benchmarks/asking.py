@@ -52,7 +52,7 @@ def ask_kokeshi(indices: Indices, cell: Cell) -> Ask:
 
 
 def ask_unseen(indices: Indices, cell: Cell) -> Ask:
-    """Return Kokeshi with a filter that it has not met: it counts in the same request."""
+    """Return Kokeshi with a filter that it has not met: it counts first what that leaves."""
     index = indices[KOKESHI]
     met = iter(range(1, 1_000_000))
 

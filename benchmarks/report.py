@@ -183,8 +183,8 @@ def _client(rows: Sequence[Json]) -> Iterator[str]:
     """Yield what the client costs."""
     yield (
         "Kokeshi's median latency to that of raw HTTP with its own prepared body, median of the cells: "
-        f"{overhead(rows, DEFAULT):.2f}; where it has not seen the filter before and counts what it "
-        f"leaves in the same request: {overhead(rows, UNSEEN):.2f}."
+        f"{overhead(rows, DEFAULT):.2f}; where it has not seen the filter before and first counts "
+        f"what it leaves: {overhead(rows, UNSEEN):.2f}."
     )
 
 
