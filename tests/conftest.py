@@ -22,16 +22,11 @@ from kokeshi.embedded.licence import is_accepted
 from kokeshi.engines import Engine
 from kokeshi.errors import EmbeddedError
 from tests.containers import container_url
+from tests.engines import SERVERS
 from tests.secured import secured_engine  # noqa: F401 (a fixture)
 
 REQUIRED = os.environ.get("CI", "").lower() in ("1", "true")
 """On CI the engines and the data are there: what cannot run there is broken."""
-
-REAL = [
-    pytest.param("opensearch", marks=pytest.mark.opensearch),
-    pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
-]
-"""The engines that tests run on, each with its mark."""
 
 NOT_ACCEPTED = (
     "Elasticsearch is not tested: it is under the Elastic License 2.0, and about 950 MB are fetched "
@@ -182,7 +177,7 @@ def elasticsearch_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session", params=REAL)
+@pytest.fixture(scope="session", params=SERVERS)
 def engine_url(request: pytest.FixtureRequest) -> str:
     """The address of each real engine in turn."""
     url: str = request.getfixturevalue(f"{request.param}_url")

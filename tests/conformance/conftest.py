@@ -7,7 +7,6 @@ ones; without them embedded ones are started.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,16 +21,13 @@ from kokeshi.engines import Call, Connection, Engine
 from kokeshi.engines.http import AsyncHttpEngine, HttpEngine
 from kokeshi.engines.memory import AsyncMemoryEngine, MemoryEngine
 from kokeshi.schema import parse_spec
+from tests.engines import SERVERS
 
 Send = Callable[..., dict[str, Any]]
 Open = Callable[[str], Index]
 Fill = Callable[[str, Sequence[dict[str, Any]]], Index]
 
 MEMORY = "memory"
-SERVERS = [
-    pytest.param(name, marks=[pytest.mark.engine, getattr(pytest.mark, name)])
-    for name in ("opensearch", "elasticsearch")
-]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -46,8 +42,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if request.param == MEMORY:
         yield MemoryEngine()
         return
-    url = os.environ.get(f"KOKESHI_TEST_{request.param.upper()}")
-    with HttpEngine(Connection(url or request.getfixturevalue(f"{request.param}_url"))) as engine:
+    with HttpEngine(Connection(request.getfixturevalue(f"{request.param}_url"))) as engine:
         assert engine.capabilities.dialect == request.param
         yield engine
 

@@ -6,7 +6,6 @@ ones are started.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +25,7 @@ from kokeshi.ingest.documents import serialise
 from kokeshi.mapping import build_index
 from kokeshi.plans import Known, Query, build_search, default_plans
 from kokeshi.schema import IndexSpec, SearchPlan, parse_spec
+from tests.engines import SERVERS
 
 ENGINES = [
     Capabilities("opensearch", (3, 6, 0), derived_source=True),
@@ -52,19 +52,12 @@ HOSTILE = [
 ]
 
 
-SERVERS = [
-    pytest.param(name, marks=[pytest.mark.engine, getattr(pytest.mark, name)])
-    for name in ("opensearch", "elasticsearch")
-]
-
-
 @pytest.fixture(scope="module", params=["memory", *SERVERS])
 def engine(request) -> Iterator[Engine]:
     if request.param == "memory":
         yield MemoryEngine()
         return
-    url = os.environ.get(f"KOKESHI_TEST_{request.param.upper()}")
-    with HttpEngine(Connection(url or request.getfixturevalue(f"{request.param}_url"))) as engine:
+    with HttpEngine(Connection(request.getfixturevalue(f"{request.param}_url"))) as engine:
         yield engine
 
 

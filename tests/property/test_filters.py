@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import operator
-import os
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 
@@ -33,6 +32,7 @@ from kokeshi.filters import (
 )
 from kokeshi.ingest.documents import serialise
 from kokeshi.schema import parse_spec
+from tests.engines import SERVERS
 
 # drawing takes long on a busy machine
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -277,17 +277,10 @@ TABLES = st.fixed_dictionaries(
 SPEC = parse_spec(f"index: property-filters\ntext: [word]\nmetadata: {json.dumps(TYPES)}")
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(name, marks=[pytest.mark.engine, getattr(pytest.mark, name)])
-        for name in ("opensearch", "elasticsearch")
-    ],
-)
+@pytest.fixture(scope="module", params=SERVERS)
 def server(request) -> Iterator[Index]:
     """The index of the fields, on each engine; KOKESHI_TEST_OPENSEARCH and the like name them."""
-    url = os.environ.get(f"KOKESHI_TEST_{request.param.upper()}")
-    with HttpEngine(Connection(url or request.getfixturevalue(f"{request.param}_url"))) as engine:
+    with HttpEngine(Connection(request.getfixturevalue(f"{request.param}_url"))) as engine:
         index = Index(SPEC, engine)
         index.create(recreate=True)
         yield index

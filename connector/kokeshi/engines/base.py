@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from kokeshi.engines import calls
 from kokeshi.engines.calls import BulkItem, Call
@@ -39,7 +39,7 @@ class Capabilities:
     licence: str | None = None
 
     def __str__(self) -> str:
-        return f"{_NAMES[self.dialect]} {'.'.join(map(str, self.version))}".strip()
+        return f"{NAMES[self.dialect]} {'.'.join(map(str, self.version))}".strip()
 
     def bm25_scale(self, k1: float) -> float:
         """What its BM25 is of Lucene's: k1 + 1 where the engine keeps that factor of the older formula."""
@@ -47,7 +47,11 @@ class Capabilities:
         return k1 + 1 if older or self.dialect == "elasticsearch" else 1.0
 
 
-_NAMES = {"opensearch": "OpenSearch", "elasticsearch": "Elasticsearch", "memory": "in memory"}
+NAMES: Final[dict[Dialect, str]] = {
+    "opensearch": "OpenSearch",
+    "elasticsearch": "Elasticsearch",
+    "memory": "in memory",
+}
 
 
 class Engine(ABC):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from kokeshi.engines.base import Capabilities, Dialect, Flow
+from kokeshi.engines.base import NAMES, Capabilities, Dialect, Flow
 from kokeshi.engines.calls import Answer, Call, licence, root
 from kokeshi.engines.connection import Connection
 from kokeshi.errors import CapabilityError
@@ -14,7 +14,6 @@ OLDEST: dict[Dialect, tuple[int, ...]] = {
     "opensearch": (2, 19),
     "elasticsearch": (8, 19),
 }
-NAMES: Final[dict[str, str]] = {"opensearch": "OpenSearch", "elasticsearch": "Elasticsearch"}
 QUESTIONS: Final = frozenset({"root", "licence", "authenticate"})
 """The operations that `identify` performs."""
 DERIVED_SOURCE_SINCE = (3, 6)
