@@ -23,6 +23,10 @@ class EncoderError(KokeshiError):
     """An encoder is unknown, not installed, or returned unusable vectors."""
 
 
+class CodebookError(KokeshiError):
+    """A codebook cannot be trained, read, or used with these vectors, codes or index."""
+
+
 class EngineError(KokeshiError):
     """The engine cannot be reached, refused the request, or died. status: of HTTP, where there is one."""
 
