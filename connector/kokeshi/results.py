@@ -22,8 +22,9 @@ class Hit:
 class SearchResult:
     """The hits in order. took_ms: the engine's own time.
 
-    total: how many documents were candidates: those that match the words, at most k of a shortlist
-    for each shard. total_is_exact: False where the engine stopped counting there.
+    total: how many documents the engine counted: those that match the words; where vectors are compared
+    at least those asked for, and how many more depends on the engine. `Index.count` counts by a filter.
+    total_is_exact: False where the engine stopped counting there.
     """
 
     hits: tuple[Hit, ...]

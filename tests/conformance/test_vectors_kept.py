@@ -8,6 +8,7 @@ is asked to.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 
 import numpy as np
 import orjson
@@ -149,8 +150,9 @@ def test_every_vector_is_kept(send, index, vectors, expected, leaves_vectors_out
             kept = np.array([hits[f"p{i}"][field] for i in range(COUNT)])
             np.testing.assert_allclose(kept, column, rtol=1e-6, atol=1e-6)
         moved = Index(index.spec.model_copy(update={"index": name}), index.engine)
-        for row in (0, 50, COUNT - 1):
-            found = moved.search(vector=vectors[row], plan="exact", size=COUNT)
+        compare_all = ["exact"] if index.spec.vectors["embedding"].graph else ["exact", "single"]
+        for row, plan in product((0, 50, COUNT - 1), compare_all):
+            found = moved.search(vector=vectors[row], plan=plan, size=COUNT)
             scores = {hit.id: hit.score for hit in found.hits}
             assert len(scores) == COUNT
             assert scores[f"p{row}"] == pytest.approx(score_of_itself(index, vectors[row]))

@@ -40,8 +40,8 @@ def test_what_little_a_filter_leaves_is_compared_exactly():
     below, (why,) = adapted(Known(1_000_000, EXACT_BELOW))
     assert (below.shortlist, below.scan) == (None, True)
     assert why == (
-        "the filter leaves 500 of 1,000,000 documents: all of them are compared exactly, as up to "
-        "500 are (shortlist.exact_below)"
+        "the filter leaves 1,000 of 1,000,000 documents: all of them are compared exactly, as up to "
+        "1,000 are (shortlist.exact_below)"
     )
     above, _ = adapted(Known(1_000_000, EXACT_BELOW + 1))
     assert (above.shortlist is None, above.scan) == (False, False)

@@ -272,6 +272,6 @@ def test_a_field_that_the_index_lacks_is_no_match_and_no_vector(index):
         "vectors: {z: {encoder: {name: precomputed, column: w}, dimension: 2}}"
     )
     assert Index(other, index.engine).search("lamp", plan="bm25").ids == ["c"]
-    stages = {"rescore": {"field": "z", "vector": [1.0, 0.0], "space": "dot"}}
+    stages = {"rescore": {"field": "z", "vector": [1.0, 0.0], "space": "dot", "flat": False}}
     with pytest.raises(EngineError, match=r"field \[z\] does not exist in the mapping"):
         index.engine.search("shoes", {"query": {"stages": stages}})

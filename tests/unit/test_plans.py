@@ -168,18 +168,32 @@ def test_hits_lie_between_one_and_ten_thousand(size, offset):
     ("size", "offset", "k"), [(10, 0, 400), (400, 0, 400), (300, 200, 500), (10, 9_990, 10_000)]
 )
 def test_k_grows_to_the_hits_that_are_asked_for(size, offset, k):
-    found = knn_of(body("two-stage", query(size=size, offset=offset)))
-    assert found["embedding_2"]["k"] == k
+    found = knn_of(body("two-stage", query(size=size, offset=offset)))["embedding"]
+    assert found["k"] == size + offset
+    assert knn_of(found["filter"])["embedding_2"]["k"] == k
 
 
 def test_the_prefix_of_a_cosine_query_has_length_one():
-    found = knn_of(body("two-stage"))["embedding_2"]["vector"]
-    assert found == pytest.approx([0.6, 0.8])
+    found = knn_of(body("two-stage"))["embedding"]
+    assert knn_of(found["filter"])["embedding_2"]["vector"] == pytest.approx([0.6, 0.8])
 
 
 def test_the_vector_of_a_dot_query_keeps_its_length():
     found = body(SearchPlan(rescore=Rescore(vector="image")))
-    assert found["query"]["script_score"]["script"]["params"]["query_value"] == [1, 2, 3]
+    present = {"bool": {"filter": [{"exists": {"field": "image"}}]}}
+    assert found["query"] == {"knn": {"image": {"vector": [1, 2, 3], "k": 10, "filter": present}}}
+
+
+@pytest.mark.parametrize("option", ["graph: true", "prefixes: [2]"])
+def test_a_vector_with_a_graph_is_compared_by_a_script(option):
+    spec = parse_spec(f"index: a\nvectors: {{v: {{encoder: x, dimension: 4, {option}}}}}")
+    dims = "full" if option.startswith("graph") else 2
+    asked = query(vectors={"v": np.ones(4, np.float32)})
+    found = body(SearchPlan(rescore=Rescore(dims=dims)), asked, spec)["query"]["script_score"]
+    assert found["script"]["source"] == "knn_score"
+    assert found["query"]["bool"]["filter"] == [
+        {"exists": {"field": "v" if dims == "full" else "v_2"}}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,11 @@ def prefix(vectors: Float32, dims: int, *, space: str) -> Float32:
     Raises EncoderError where dims is not between 1 and D, or where a prefix is zero and the space
     is cosine, since a zero vector has no direction.
     """
-    return prefixes(vectors, [dims], space=space)[dims]
+    _check_dims(vectors, dims)
+    if space != "cosine":
+        return vectors[:, :dims]
+    squares = np.square(vectors[:, :dims], dtype=np.float64).sum(axis=1)
+    return _rescaled(vectors, dims, np.sqrt(squares))
 
 
 def prefixes(vectors: Float32, dims: Sequence[int], *, space: str) -> dict[int, Float32]:
@@ -29,14 +33,18 @@ def prefixes(vectors: Float32, dims: Sequence[int], *, space: str) -> dict[int, 
     For cosine the squared lengths of all prefixes come from one cumulative sum over the dimensions,
     so nested prefixes share one computation.
     """
-    full = vectors.shape[1]
-    if wrong := [d for d in dims if not 1 <= d <= full]:
-        raise EncoderError(f"a prefix of {wrong[0]} dimensions: vectors have 1 to {full}")
+    _check_dims(vectors, *dims)
     if space != "cosine":
         return {d: vectors[:, :d] for d in dims}
     # float64: the squares of large float32 components would overflow, those of small ones vanish
     squares = np.square(vectors, dtype=np.float64).cumsum(axis=1)
     return {d: _rescaled(vectors, d, np.sqrt(squares[:, d - 1])) for d in dims}
+
+
+def _check_dims(vectors: Float32, *dims: int) -> None:
+    full = vectors.shape[1]
+    if wrong := [d for d in dims if not 1 <= d <= full]:
+        raise EncoderError(f"a prefix of {wrong[0]} dimensions: vectors have 1 to {full}")
 
 
 def _rescaled(vectors: Float32, dims: int, lengths: Floats) -> Float32:

@@ -28,8 +28,8 @@ class Known:
     indices: int = 1
 
 
-EXACT_BELOW = 500
-"""Documents up to which comparing all of them is as fast as a graph search of 400, on both engines."""
+EXACT_BELOW = 1000
+"""Documents up to which comparing all of them is as fast as a graph search of 400, or faster, on both engines."""
 
 FILTERED_K = 400
 """Shortlist under a filter, at least: a graph search loses neighbours there that it finds without."""

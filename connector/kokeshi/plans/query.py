@@ -17,7 +17,12 @@ class Clauses(Protocol):
     """What an engine calls the two comparisons of vectors."""
 
     def build_nearest(self, stage: VectorStage, filter_: Json | None) -> Json:
-        """Return the query of the k nearest by a graph, of what the filter leaves."""
+        """Return the query of the k nearest of what the filter leaves, by a graph where there is one.
+
+        A flat field needs a filter that passes only documents with the vector: without any, OpenSearch
+        3.6 misses documents after a merge that dropped deleted ones; Elasticsearch takes documents
+        without the vector for hits of score 0.
+        """
 
     def build_similarity(self, candidates: Json, stage: VectorStage) -> Json:
         """Return the query that scores each candidate by its exact similarity."""
@@ -27,10 +32,12 @@ def build_query(stages: Stages, clauses: Clauses) -> Json:
     """Return the `query` of a search body."""
     if stages.fuse and stages.rescore:
         return _fused(stages, stages.rescore, stages.fuse.weight, stages.fuse.saturation, clauses)
+    if stages.rescore is None:
+        return _candidates(stages, clauses)
     candidates = _candidates(stages, clauses)
-    if stages.rescore:
-        return clauses.build_similarity(candidates, stages.rescore)
-    return candidates
+    if stages.rescore.flat:  # everything is compared, and no script has to be run
+        return clauses.build_nearest(stages.rescore, candidates)
+    return clauses.build_similarity(candidates, stages.rescore)
 
 
 def _candidates(stages: Stages, clauses: Clauses) -> Json:
@@ -38,13 +45,20 @@ def _candidates(stages: Stages, clauses: Clauses) -> Json:
     # a document without the vector would otherwise be a hit of score 0, or fail the search
     present = [{"exists": {"field": stages.rescore.field}}] if stages.rescore else []
     if stages.shortlist:
-        nearest = clauses.build_nearest(stages.shortlist, _filter(stages))
+        nearest = _shortlist(stages, stages.shortlist, clauses)
         if stages.rescore is None or stages.rescore.name == stages.shortlist.name:
             return nearest
         return _filtered(nearest, present)
     if stages.match:
         return _filtered(_match(stages), [*present, *_filters(stages)])
     return {"bool": {"filter": [*present, *_filters(stages)]}}
+
+
+def _shortlist(stages: Stages, shortlist: VectorStage, clauses: Clauses) -> Json:
+    if not shortlist.flat:
+        return clauses.build_nearest(shortlist, _filter(stages))
+    present = {"exists": {"field": shortlist.field}}
+    return clauses.build_nearest(shortlist, {"bool": {"filter": [present, *_filters(stages)]}})
 
 
 def _fused(
@@ -59,7 +73,7 @@ def _fused(
     lexical = {"script_score": {"query": words, "script": _saturate(saturation)}}
     union = [words]
     if stages.shortlist:
-        union.append(clauses.build_nearest(stages.shortlist, _filter(stages)))
+        union.append(_shortlist(stages, stages.shortlist, clauses))
     candidates = _filters(stages) if stages.scan else [{"bool": {"should": union}}]
     found = {"bool": {"filter": [*candidates, {"exists": {"field": rescore.field}}]}}
     similarity = clauses.build_similarity(found, rescore)

@@ -16,13 +16,15 @@ from kokeshi.types import Float32
 class VectorStage:
     """A comparison of the query's vector with one field. name: in the spec; vector: (dims,) float32.
 
-    k: of each shard. candidates: how many a graph search keeps while it walks.
+    flat: without a graph, so that a search for the nearest is exact. k: of each shard. candidates: how
+    many a graph search keeps while it walks.
     """
 
     name: str
     field: str
     vector: Float32
     space: str
+    flat: bool = False
     k: int = 0
     candidates: int = 0
 
@@ -68,7 +70,7 @@ def resolve(
         fields=_match_fields(spec, plan.match) if plan.match else (),
         match=plan.match,
         shortlist=_shortlist_stage(spec, vectors, shortlist, hits) if shortlist else None,
-        rescore=_vector_stage(spec, vectors, rescore) if rescore else None,
+        rescore=_rescore_stage(spec, vectors, rescore, hits) if rescore else None,
         fuse=plan.fuse,
         filter=filter_,
         boost=boost,
@@ -100,6 +102,12 @@ def _shortlist_stage(
     return replace(stage, k=max(shortlist.k, hits), candidates=shortlist.candidates or 0)
 
 
+def _rescore_stage(
+    spec: IndexSpec, vectors: Mapping[str, Float32], rescore: Rescore, hits: int
+) -> VectorStage:
+    return replace(_vector_stage(spec, vectors, rescore), k=hits, candidates=hits)
+
+
 def _vector_stage(
     spec: IndexSpec, vectors: Mapping[str, Float32], stage: Shortlist | Rescore
 ) -> VectorStage:
@@ -112,9 +120,10 @@ def _vector_stage(
         raise SpecError(
             f"the plan asks for {stage.dims} dimensions of '{name}', the spec has {known}"
         )
-    field = name if length == vector.dimension else f"{name}_{length}"
+    is_full = length == vector.dimension
+    field = name if is_full else f"{name}_{length}"
     query = prefix(vectors[name][None], length, space=vector.space)[0]
-    return VectorStage(name, field, query, vector.space)
+    return VectorStage(name, field, query, vector.space, flat=is_full and not vector.graph)
 
 
 def _match_fields(spec: IndexSpec, match: Match) -> tuple[str, ...]:

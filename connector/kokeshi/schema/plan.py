@@ -40,7 +40,7 @@ class Shortlist(Model):
     k: of the whole index, at least; it is widened under a filter. candidates: how many the graph
     search keeps on each shard while it walks, at least k (OpenSearch keeps k), and k is not widened;
     None leaves both to Kokeshi. exact_below: where the filter leaves so few documents, and the plan
-    rescores, they are all compared exactly instead; None takes 500, 0 never does.
+    rescores, they are all compared exactly instead; None takes 1000, 0 never does.
     """
 
     dims: Dims

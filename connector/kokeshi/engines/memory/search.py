@@ -49,7 +49,10 @@ def _run(columns: Columns, stages: Json) -> Found:
         found = _matched(columns, stages, kept)
     else:
         found = Found(kept, np.zeros(columns.count))
-    return _similar(columns, rescore, found.hits) if rescore else found
+    if not rescore:
+        return found
+    compare = _nearest if rescore["flat"] else _similar
+    return compare(columns, rescore, found.hits)
 
 
 def _fuse(columns: Columns, stages: Json, kept: Bools) -> Found:
