@@ -56,8 +56,8 @@ FLAT = SearchPlan(shortlist=_graph("full", 10))
 
 def _exact() -> dict[str, list[Setting]]:
     return {
-        "exact, script": [Setting(KOKESHI, {}, EXACT)],
-        "exact, knn without a graph": [Setting(KOKESHI, {}, FLAT)],
+        "exact, script": [Setting(KOKESHI, {}, EXACT, shapes.scripted)],
+        "exact, knn without a graph": [Setting(KOKESHI, {}, EXACT)],
     }
 
 
@@ -66,9 +66,9 @@ _OS_K = (10, 20, 50, 100, 200, 400, 800)
 
 def _opensearch() -> dict[str, list[Setting]]:
     two_stage = {
-        "two-stage: script over knn": shapes.as_built,
+        "two-stage: script over knn": shapes.scripted,
         "two-stage: rescore phase": shapes.rescored,
-        "two-stage: flat knn over knn": shapes.flat_over_prefix,
+        "two-stage: flat knn over knn": shapes.as_built,
     }
     return {
         **_exact(),
@@ -112,7 +112,7 @@ def _elasticsearch() -> dict[str, list[Setting]]:
     two_stage = {
         "two-stage: rescore phase": shapes.rescored,
         "two-stage: rescorer retriever": shapes.rescorer_retriever,
-        "two-stage: flat knn over knn": shapes.flat_over_prefix,
+        "two-stage: flat knn over knn": shapes.as_built,
     }
     return {
         **_exact(),
@@ -122,7 +122,7 @@ def _elasticsearch() -> dict[str, list[Setting]]:
         ],
         **{f"{kind} graph: rescore_vector": _oversampled(kind) for kind in ("int8", "bbq")},
         "int8 graph: script over knn": _scripted(_both("int8"), "full", shapes.as_built),
-        "two-stage: script over knn": _scripted(_both(KOKESHI), PREFIX, shapes.as_built),
+        "two-stage: script over knn": _scripted(_both(KOKESHI), PREFIX, shapes.scripted),
         **{name: _scripted(_fanout(KOKESHI), PREFIX, shape) for name, shape in two_stage.items()},
     }
 

@@ -1,6 +1,6 @@
 """Request shapes: each turns a body that Kokeshi built into another that asks for the same.
 
-Kokeshi's two-stage body is `script_score` over a `knn` query of the prefix.
+Kokeshi's two-stage body is an exact `knn` query of the full vector, filtered by a `knn` query of the prefix.
 """
 
 from __future__ import annotations
@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.datasets import VECTOR
+from kokeshi.plans.scripts import load_script
 from kokeshi.types import Json
 
 Shape = Callable[[Json], Json]
 """From the body that Kokeshi built to the one that is sent."""
+
+_PRESENT: Json = {"exists": {"field": VECTOR}}
 
 
 def as_built(body: Json) -> Json:
@@ -32,19 +35,10 @@ def rescorer_retriever(body: Json) -> Json:
     return {**_frame(body), "retriever": {"rescorer": rescorer}}
 
 
-def flat_over_prefix(body: Json) -> Json:
-    """Return an exact `knn` query of the full vector, filtered by the graph search of the prefix."""
-    shortlist, script = _parts(body)
-    size = body["size"]
-    if "query_vector" in script["params"]:
-        vector = script["params"]["query_vector"]
-        knn = {"field": VECTOR, "query_vector": vector, "k": size, "num_candidates": size}
-        return {**_frame(body), "query": {"knn": {**knn, "filter": shortlist}}}
-    vector = script["params"]["query_value"]
-    return {
-        **_frame(body),
-        "query": {"knn": {VECTOR: {"vector": vector, "k": size, "filter": shortlist}}},
-    }
+def scripted(body: Json) -> Json:
+    """Return a script that compares each hit of the graph search, or all that the filter leaves."""
+    candidates, script = _parts(body)
+    return {**_frame(body), "query": {"script_score": {"query": candidates, "script": script}}}
 
 
 def oversampled(factor: float) -> Shape:
@@ -73,8 +67,15 @@ def _frame(body: Json) -> Json:
 
 
 def _parts(body: Json) -> tuple[Json, Json]:
-    scored = body["query"]["script_score"]
-    return scored["query"], scored["script"]
+    """Return the query of the candidates, and the script that compares them as the body does."""
+    knn = body["query"]["knn"]
+    if "query_vector" in knn:
+        params = {"field": knn["field"], "query_vector": knn["query_vector"]}
+        script = {"source": load_script("cosine"), "params": params}
+        return knn.get("filter", _PRESENT), script
+    ((field, knn),) = knn.items()
+    params = {"field": field, "query_value": knn["vector"], "space_type": "cosinesimil"}
+    return knn.get("filter", _PRESENT), {"lang": "knn", "source": "knn_score", "params": params}
 
 
 def _rescore(shortlist: Json, script: Json) -> Json:
