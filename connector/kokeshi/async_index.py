@@ -65,7 +65,7 @@ class AsyncIndex:
     async def build_body(self) -> Json:
         """Return the body that `create` would PUT."""
         capabilities = await self._prepare()
-        return self._flows.build_body(capabilities)
+        return await self.engine.run(self._flows.build_body(capabilities))
 
     async def exists(self) -> bool:
         """Whether there is an index of that name."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy.typing as npt
 
+from kokeshi.codebooks import check_codebook, find_codebook, save_codebook
+from kokeshi.codes.codebook import Codebook, load_codebook
 from kokeshi.encoders import Encoder, check_query, close_encoders, embed_query, load_encoder
 from kokeshi.engines import Capabilities, Flow, calls
-from kokeshi.errors import CapabilityError, SpecError
+from kokeshi.errors import CapabilityError, CodebookError, SpecError
 from kokeshi.filters import Filter
 from kokeshi.knowledge import Knowledge
-from kokeshi.mapping import META, build_index, check_same, check_same_vectors
+from kokeshi.mapping import META, build_index, check_same, check_same_vectors, find_digest
 from kokeshi.plans import (
     Known,
     Query,
@@ -24,7 +27,7 @@ from kokeshi.plans import (
     build_search,
     find_plan,
 )
-from kokeshi.plans.stages import find_vector, vector_names
+from kokeshi.plans.stages import coded_names, find_vector, vector_names
 from kokeshi.results import SearchResult, fuse_ranks, parse_search
 from kokeshi.schema import IndexSpec, SearchPlan
 from kokeshi.types import Float32, Json
@@ -40,6 +43,8 @@ class IndexFlows:
         self._encoders: dict[str, Encoder] | None = None
         self._loading = threading.Lock()
         self._plans: dict[str | None, SearchPlan] = {}
+        self._codebooks: dict[str, Codebook] = {}
+        self._codes_checked: set[str] = set()
 
     @property
     def encoders(self) -> dict[str, Encoder]:
@@ -63,10 +68,44 @@ class IndexFlows:
             self._plans[name] = find_plan(self.spec, name)
         return self._plans[name]
 
-    def build_body(self, capabilities: Capabilities) -> Json:
+    def build_body(self, capabilities: Capabilities) -> Flow[Json]:
         """Return the body that `create` would PUT."""
-        names = {name: encoder.name for name, encoder in self.encoders.items()}
-        return build_index(self.spec, capabilities, names)
+        codebooks = yield from self.find_codebooks()
+        digests = {name: codebook.digest for name, codebook in codebooks.items()}
+        return build_index(self.spec, capabilities, self._encoder_names(), digests)
+
+    def find_codebooks(self) -> Flow[dict[str, Codebook]]:
+        """Return the codebook of each vector that has codes; see `find_codebook`."""
+        coded = [name for name, vector in self.spec.vectors.items() if vector.codes]
+        return (yield from self._find_codebooks(coded))
+
+    def _find_codebooks(self, names: Sequence[str]) -> Flow[dict[str, Codebook]]:
+        for name in names:
+            if name not in self._codebooks:
+                self._codebooks[name] = yield from self._find_codebook(name)
+        return {name: self._codebooks[name] for name in names}
+
+    def _find_codebook(self, name: str) -> Flow[Codebook]:
+        """Return a vector's codebook: of its file, or without one, that which made the index's codes.
+
+        Raises CodebookError where there is neither, or it is not what the spec says.
+        """
+        path = Path(self.spec.codebook_path(name))
+        if path.exists():
+            codebook = load_codebook(path)
+        else:
+            mappings: dict[str, Json] | None = yield calls.get_mapping(self.spec.index)
+            if not mappings:
+                raise CodebookError(
+                    f"{path}: there is no such codebook, which the codes of '{name}' need; "
+                    "train one with: kokeshi codes train FILE"
+                )
+            codebook = yield from find_codebook(find_digest(self.spec.index, name, mappings))
+        check_codebook(name, self.spec.vectors[name], self.encoders[name].name, codebook)
+        return codebook
+
+    def _encoder_names(self) -> dict[str, str]:
+        return {name: encoder.name for name, encoder in self.encoders.items()}
 
     def embed(
         self, plan: SearchPlan, text: str | None, vector: npt.ArrayLike | None
@@ -92,9 +131,11 @@ class IndexFlows:
 
     def create(self, capabilities: Capabilities, *, recreate: bool) -> Flow[bool]:
         """Create the index where it is missing; returns whether it did."""
-        body = self.build_body(capabilities)
+        body = yield from self.build_body(capabilities)
         name = self.spec.index
         found = yield from self.find(body, other_spec=recreate)
+        for vector, codebook in (yield from self.find_codebooks()).items():
+            yield from save_codebook(codebook, name, vector)
         if not found:
             yield calls.create_index(name, body)
         elif recreate:
@@ -143,7 +184,7 @@ class IndexFlows:
     def check_vectors(self, capabilities: Capabilities) -> Flow[None]:
         """Raise SpecError where Kokeshi filled the index with vectors of another encoder or shape."""
         if not self._vectors_checked:
-            wanted = self.build_body(capabilities)["mappings"]
+            wanted = build_index(self.spec, capabilities, self._encoder_names())["mappings"]
             mappings = yield from self.mappings()
             for mapping in mappings.values():
                 if META in mapping.get("_meta", {}):
@@ -164,7 +205,7 @@ class IndexFlows:
             yield from self.check_vectors(capabilities)
         request, known = yield from self._fit(capabilities, plan, query)
         answers = yield from self._send(request.bodies)
-        if known and _is_outdated(known, answers):
+        if known and _is_outdated(known, answers, coded=bool(coded_names(self.spec, plan))):
             self.forget()
             request, _ = yield from self._fit(capabilities, plan, query)
             answers = yield from self._send(request.bodies)
@@ -184,6 +225,8 @@ class IndexFlows:
         """Ask anew what there is: documents were added, or the name stands for another index."""
         self._knowledge.forget()
         self._vectors_checked = False
+        self._codebooks.clear()
+        self._codes_checked.clear()
 
     def _fit(
         self, capabilities: Capabilities, plan: SearchPlan, query: Query
@@ -194,13 +237,37 @@ class IndexFlows:
         request, whatever was asked before. (Both in one request take no less time.)
         """
         known = None
-        if plan.shortlist:
+        query = yield from self._with_codebooks(plan, query)
+        if plan.is_adaptive:
             filter_ = all_filters(self.spec, plan.filter, query.filter)
             known = self._knowledge.find(filter_)
             if known is None:
                 yield from self._count(capabilities, filter_)
                 known = self._knowledge.find(filter_)
         return build_search(self.spec, plan, query, capabilities, known), known
+
+    def _with_codebooks(self, plan: SearchPlan, query: Query) -> Flow[Query]:
+        """Return the query with the codebooks that the plan needs.
+
+        Raises CodebookError where the index has no codes, or those of another codebook.
+        """
+        names = [name for name in coded_names(self.spec, plan) if self.spec.vectors[name].codes]
+        if not names:
+            return query
+        codebooks = yield from self._find_codebooks(names)
+        if self._codes_checked.issuperset(names):
+            return replace(query, codebooks=codebooks)
+        mappings = yield from self.mappings()
+        for name in names:
+            theirs, ours = find_digest(self.spec.index, name, mappings), codebooks[name].digest
+            if theirs != ours:
+                raise CodebookError(
+                    f"the codes of '{name}' in the index '{self.spec.index}' were made by the codebook "
+                    f"{theirs[:12]}, here is {ours[:12]} ({self.spec.codebook_path(name)}); bring back "
+                    "the file, delete it to take that of the engine, or ingest with --recreate"
+                )
+        self._codes_checked.update(names)
+        return replace(query, codebooks=codebooks)
 
     def _count(self, capabilities: Capabilities, filter_: Filter | None) -> Flow[None]:
         """Learn how many documents there are, how many pass the filter, and on how many shards."""
@@ -221,8 +288,12 @@ class IndexFlows:
         return [calls.read_search(index, answer) for answer in answers]
 
 
-def _is_outdated(known: Known, answers: Sequence[Json]) -> bool:
-    """Whether an answer shows that the name stands for another index, or that it has grown since."""
+def _is_outdated(known: Known, answers: Sequence[Json], *, coded: bool) -> bool:
+    """Whether an answer shows that the name stands for another index, or that it has grown since.
+
+    coded: only documents with codes of the codebook are found.
+    """
     shards = {answer["_shards"]["total"] for answer in answers}
     most = max(answer["hits"]["total"]["value"] for answer in answers)
-    return shards != {known.shards} or most > known.kept
+    nothing = coded and known.kept > 0 and most == 0
+    return nothing or shards != {known.shards} or most > known.kept

@@ -84,7 +84,7 @@ class Index:
 
     def build_body(self) -> Json:
         """Return the body that `create` would PUT."""
-        return self._flows.build_body(self.engine.capabilities)
+        return self.engine.run(self._flows.build_body(self.engine.capabilities))
 
     def exists(self) -> bool:
         """Whether there is an index of that name."""
@@ -116,6 +116,7 @@ class Index:
         # before the first document is read and the index touched: a mistake must change nothing
         encoders = self.encoders
         self.engine.run(self._flows.find(self.build_body(), other_spec=recreate))
+        codebooks = self.engine.run(self._flows.find_codebooks())
         with FailureLog(failures_path(source.path)) as failures:
             report = ingest_records(
                 self.engine,
@@ -123,6 +124,7 @@ class Index:
                 encoders,
                 source,
                 failures,
+                codebooks=codebooks,
                 prepare=lambda: self.create(recreate=recreate),
                 batch_bytes=batch_bytes,
                 on_progress=on_progress,

@@ -15,7 +15,7 @@ import orjson
 
 from kokeshi.assets import asset_path
 from kokeshi.engines.base import Capabilities, Dialect
-from kokeshi.errors import CapabilityError, SpecError
+from kokeshi.errors import CapabilityError, CodebookError, SpecError
 from kokeshi.schema import IndexSpec, TextField, VectorSpec
 from kokeshi.types import Json
 
@@ -44,9 +44,15 @@ META = "kokeshi"
 
 
 def build_index(
-    spec: IndexSpec, capabilities: Capabilities, encoders: Mapping[str, str] | None = None
+    spec: IndexSpec,
+    capabilities: Capabilities,
+    encoders: Mapping[str, str] | None = None,
+    codebooks: Mapping[str, str] | None = None,
 ) -> Json:
-    """Return the body that creates the index. encoders: vector -> the identity of its model."""
+    """Return the body that creates the index.
+
+    encoders: vector -> the identity of its model. codebooks: vector -> the digest of its codebook.
+    """
     dialect = _FOLDERS.get(capabilities.dialect, capabilities.dialect)
     settings = _fill(
         load_fragment(dialect, "settings"),
@@ -60,14 +66,16 @@ def build_index(
     if spec.analysis:
         settings["index"]["analysis"] = spec.analysis
     properties = _properties(spec, dialect)
-    meta = build_meta(spec, encoders or {}) | {"digest": _digest(properties, spec.analysis)}
+    meta = build_meta(spec, encoders or {}, codebooks or {}) | {
+        "digest": _digest(properties, spec.analysis)
+    }
     # an unknown field stays in the document but gets no mapping: no surprise types, no explosion
     mappings = {"dynamic": False, "_meta": {META: meta}, "properties": properties}
     return {"settings": settings, "mappings": mappings}
 
 
-def build_meta(spec: IndexSpec, encoders: Mapping[str, str]) -> Json:
-    """Return what the index remembers of how its vectors were made, to refuse others later."""
+def build_meta(spec: IndexSpec, encoders: Mapping[str, str], codebooks: Mapping[str, str]) -> Json:
+    """Return what the index remembers of how vectors and codes were made, to refuse others later."""
     vectors = {
         name: {
             "encoder": encoders.get(name, vector.encoder.name),
@@ -76,6 +84,7 @@ def build_meta(spec: IndexSpec, encoders: Mapping[str, str]) -> Json:
             "prefixes": list(vector.prefixes),
             "space": vector.space,
             "quantization": vector.quantization,
+            **({"codebook": codebooks.get(name)} if vector.codes else {}),
         }
         for name, vector in spec.vectors.items()
     }
@@ -93,9 +102,10 @@ def check_same(index: str, wanted: Json, found: Json) -> None:
     check_same_vectors(index, wanted, found)
     ours, theirs = wanted["_meta"][META], found["_meta"][META]
     for name, vector in ours["vectors"].items():
-        old, new = theirs["vectors"][name].get("quantization", "none"), vector["quantization"]
-        if old != new:
-            raise _other_spec(index, f"vectors.{name}.quantization", old, new)
+        for key, default in (("quantization", "none"), ("codebook", None)):
+            old, new = theirs["vectors"][name].get(key, default), vector.get(key)
+            if old != new:
+                raise _other_spec(index, f"vectors.{name}.{key}", old, new)
     if ours["id"] != theirs.get("id"):
         raise _other_spec(index, "id", theirs.get("id"), ours["id"])
     if ours["digest"] == theirs.get("digest"):
@@ -111,14 +121,34 @@ def check_same(index: str, wanted: Json, found: Json) -> None:
 def check_same_vectors(index: str, wanted: Json, found: Json) -> None:
     """Raise SpecError, naming what differs, where an index has vectors made in another way.
 
-    How its graphs keep them does not matter to a search.
+    How its graphs keep them does not matter to a search, and codes only to one that looks at them.
     """
     ours, theirs = (mapping["_meta"][META]["vectors"] for mapping in (wanted, found))
     for name in {**ours, **theirs}:
         new, old = ours.get(name, {}), theirs.get(name, {})
-        for key in {**old, **new}.keys() - {"quantization"}:
+        for key in {**old, **new}.keys() - {"quantization", "codebook"}:
             if new.get(key) != old.get(key):
                 raise _other_spec(index, f"vectors.{name}.{key}", old.get(key), new.get(key))
+
+
+def find_digest(index: str, name: str, mappings: Mapping[str, Json]) -> str:
+    """Return the digest of the codebook that made an index's codes of a vector.
+
+    mappings: of each concrete index. Raises CodebookError where one has no codes, or they differ.
+    """
+    metas = (mapping.get("_meta", {}).get(META, {}) for mapping in mappings.values())
+    found = {meta.get("vectors", {}).get(name, {}).get("codebook") for meta in metas}
+    if None in found or not found:
+        raise CodebookError(
+            f"index '{index}' has no codes of '{name}'; give it some with: kokeshi ingest FILE --recreate"
+        )
+    if len(found) > 1:
+        raise CodebookError(
+            f"'{index}' stands for indices whose codes of '{name}' are of several codebooks, "
+            f"{', '.join(sorted(found))}; search one of them"
+        )
+    (digest,) = found
+    return str(digest)
 
 
 _REMEDY = "choose another index name, or replace it with: kokeshi ingest FILE --recreate"
@@ -181,6 +211,8 @@ def _properties(spec: IndexSpec, dialect: str) -> Json:
             properties[name] = text
     for name, vector in spec.vectors.items():
         properties |= _vector_properties(name, vector, dialect)
+    for name, (_, kind) in spec.code_fields().items():
+        properties[name] = load_fragment("shared", f"fields/{kind}")
     return properties
 
 

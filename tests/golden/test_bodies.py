@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from kokeshi import F
+from kokeshi.codes.cells import Cells
+from kokeshi.codes.codebook import Codebook
+from kokeshi.codes.product import ProductQuantizer
 from kokeshi.encoders import load_encoder
 from kokeshi.engines import Capabilities
 from kokeshi.mapping import build_index
@@ -39,6 +44,41 @@ QUERY = Query(
     offset=10,
     fields=None,
 )
+
+
+CODED = parse_spec("""
+index: golden
+metadata: {price: float}
+vectors:
+  embedding:
+    encoder: wordllama
+    dimension: 4
+    codes: {subvectors: 2, cells: 8, residual: true, loss: plain}
+""")
+CODEBOOK = Codebook(
+    ProductQuantizer(2, 16).restore(np.arange(64, dtype=np.float32).reshape(2, 16, 2) / 64, 4),
+    Cells(8).restore(np.arange(32, dtype=np.float32).reshape(8, 4) / 32),
+    residual=True,
+    space="cosine",
+    encoder="wordllama",
+)
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.dialect)
+@pytest.mark.parametrize("plan", ["scan", "cells"])
+def test_the_bodies_of_a_plan_of_codes(golden, plan, engine):
+    query = replace(QUERY, codebooks={"embedding": CODEBOOK})
+    request = build_search(CODED, default_plans(CODED)[plan], query, engine, KNOWN)
+    golden(
+        f"{engine.dialect}_{plan}.json", {"bodies": [*request.bodies], "notes": [*request.notes]}
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.dialect)
+def test_the_index_of_codes(golden, engine):
+    digests = {"embedding": CODEBOOK.digest}
+    body = build_index(CODED, engine, {"embedding": "wordllama"}, digests)
+    golden(f"{engine.dialect}_codes_index.json", body)
 
 
 PLANS = ["bm25", "exact", "single", "two-stage", "hybrid", "rrf"]

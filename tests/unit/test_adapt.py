@@ -10,7 +10,8 @@ from scipy.stats import binom
 
 from kokeshi import F
 from kokeshi.plans import Known
-from kokeshi.plans.adapt import EXACT_BELOW, adapt, per_shard_k
+from kokeshi.plans.adapt import EXACT_BELOW, adapt
+from kokeshi.plans.known import per_shard_k
 from kokeshi.plans.stages import resolve
 from kokeshi.schema import Fuse, Match, Rescore, SearchPlan, Shortlist, parse_spec
 from kokeshi.schema.plan import MAX_K
@@ -38,18 +39,18 @@ def adapted(known: Known | None, plan: SearchPlan = PLAN, wanted=CHEAP, hits: in
 
 def test_what_little_a_filter_leaves_is_compared_exactly():
     below, (why,) = adapted(Known(1_000_000, EXACT_BELOW))
-    assert (below.shortlist, below.scan) == (None, True)
+    assert (below.shortlist, below.exact) == (None, True)
     assert why == (
         "the filter leaves 1,000 of 1,000,000 documents: all of them are compared exactly, as up to "
         "1,000 are (shortlist.exact_below)"
     )
     above, _ = adapted(Known(1_000_000, EXACT_BELOW + 1))
-    assert (above.shortlist is None, above.scan) == (False, False)
+    assert (above.shortlist is None, above.exact) == (False, False)
 
 
 def test_a_small_index_is_compared_exactly_without_a_filter():
     stages, (why,) = adapted(Known(300, 300), wanted=None)
-    assert stages.scan
+    assert stages.exact
     assert why.startswith("no filter, 300 documents: all of them")
 
 
@@ -59,9 +60,9 @@ def test_a_filter_that_all_pass_is_a_filter():
 
 
 def test_the_crossover_is_the_plans_own_where_it_names_one():
-    assert not adapted(Known(1_000, 50), with_shortlist(exact_below=49))[0].scan
-    assert adapted(Known(1_000, 50), with_shortlist(exact_below=50))[0].scan
-    assert not adapted(Known(1_000, 1), with_shortlist(exact_below=0))[0].scan
+    assert not adapted(Known(1_000, 50), with_shortlist(exact_below=49))[0].exact
+    assert adapted(Known(1_000, 50), with_shortlist(exact_below=50))[0].exact
+    assert not adapted(Known(1_000, 1), with_shortlist(exact_below=0))[0].exact
 
 
 @pytest.mark.parametrize(
@@ -76,13 +77,13 @@ def test_the_crossover_is_the_plans_own_where_it_names_one():
     ids=["nothing rescores", "words too", "another vector", "as coarse", "coarser"],
 )
 def test_a_scan_is_as_sharp_as_the_shortlist_that_it_replaces(plan, scan):
-    assert adapted(Known(1_000, 10), plan)[0].scan is scan
+    assert adapted(Known(1_000, 10), plan)[0].exact is scan
 
 
 def test_a_plan_without_a_shortlist_stays_as_it_is():
     plan = SearchPlan(rescore=Rescore())
     stages, notes = adapted(Known(1_000_000, 10), plan)
-    assert (stages.shortlist, stages.scan, notes) == (None, False, ())
+    assert (stages.shortlist, stages.exact, notes) == (None, False, ())
 
 
 MANY = Known(1_000_000, 500_000)

@@ -154,7 +154,7 @@ ERRORS = [
         "the prefix field 'v_2' is another field too",
     ),
     ("text: [p]\nmetadata: {p: float}", "'p' is text, so as metadata it can only be a keyword"),
-    ("plans: {p: {}}", "plans.p: a plan needs at least one of match, shortlist, rescore"),
+    ("plans: {p: {}}", "plans.p: a plan needs at least one of match, shortlist, scan, rescore"),
     (
         "plans: {p: {match: {}, shortlist: {dims: 4, k: 5}}}",
         "plans.p: match and shortlist together",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import kokeshi
-from kokeshi.cli import demo, engine, eval, ingest, init, mapping, search, spec, tune  # noqa: A004
+from kokeshi.cli import codes, demo, engine, eval, ingest, init, mapping, search, spec, tune  # noqa: A004
 from kokeshi.cli.common import err
 from kokeshi.errors import FilterError, KokeshiError
 
@@ -24,6 +24,7 @@ app.command("init")(init.init)
 app.command("ingest")(ingest.ingest)
 app.command("search")(search.search)
 app.command("demo")(demo.demo)
+app.add_typer(codes.app, name="codes")
 app.add_typer(engine.app, name="engine")
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(spec.app, name="spec")

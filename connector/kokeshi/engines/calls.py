@@ -131,6 +131,16 @@ def bulk(index: str, body: bytes) -> Call[list[BulkItem]]:
     )
 
 
+def get_document(index: str, id_: str) -> Call[Json | None]:
+    """Return a document by its id, also one that no search finds yet; None without it, or an index."""
+
+    def read(answer: Answer) -> Json | None:
+        return answer.body["_source"] if answer.status == 200 else None
+
+    path = _path(index, "_doc", quote(id_, safe=""))
+    return Call("get_document", "GET", path, read, index, accept=frozenset({404}))
+
+
 def refresh(index: str) -> Call[None]:
     """Make everything sent so far visible to searches."""
     return Call("refresh", "POST", _path(index, "_refresh"), _nothing, index)

@@ -1,10 +1,11 @@
-"""One record to one bulk action: its id, its typed metadata, its vectors and their prefixes."""
+"""One record to one bulk action: its id, its typed metadata, its vectors, their prefixes and codes."""
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -14,6 +15,9 @@ from kokeshi.encoders import Record
 from kokeshi.errors import InputError
 from kokeshi.schema import FieldType, IndexSpec, VectorSpec
 from kokeshi.types import Float32
+
+if TYPE_CHECKING:
+    from kokeshi.codes.codebook import Codebook
 
 _BOOLEANS = {"true": True, "false": False}
 
@@ -50,6 +54,21 @@ def vector_columns(spec: VectorSpec, name: str, vectors: Float32) -> dict[str, F
     dims = (spec.dimension, *spec.prefixes)
     columns = prefixes(vectors, dims, space=spec.space)
     return {name if d == spec.dimension else f"{name}_{d}": columns[d] for d in dims}
+
+
+def code_columns(codebook: Codebook, name: str, vectors: Float32) -> dict[str, list[Any]]:
+    """Return the fields of the codes of vectors (N, D): base64, the digest, and the cell if there are.
+
+    vectors: as they are indexed, of length 1 for cosine.
+    """
+    encoded = codebook.encode(vectors)
+    columns: dict[str, list[Any]] = {
+        f"{name}_codes": [base64.b64encode(row.tobytes()).decode() for row in encoded.codes],
+        f"{name}_codebook": [codebook.digest] * len(vectors),
+    }
+    if encoded.cells is not None:
+        columns[f"{name}_cell"] = encoded.cells.tolist()
+    return columns
 
 
 def serialise(id_: str, fields: Mapping[str, Any]) -> bytes:

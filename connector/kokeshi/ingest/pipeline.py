@@ -7,21 +7,32 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from kokeshi.encoders import Encoder, Record, embed_records
 from kokeshi.encoders.precomputed import PrecomputedEncoder
 from kokeshi.engines import Engine
 from kokeshi.errors import InputError
 from kokeshi.ingest.batches import Action, Outcome, batch_by_bytes, send_batch
-from kokeshi.ingest.documents import document_id, serialise, typed_fields, vector_columns
+from kokeshi.ingest.documents import (
+    code_columns,
+    document_id,
+    serialise,
+    typed_fields,
+    vector_columns,
+)
 from kokeshi.ingest.failures import FailureLog
 from kokeshi.ingest.sources import BadLine
-from kokeshi.schema import IndexSpec
+from kokeshi.schema import IndexSpec, VectorSpec
 from kokeshi.types import Float32, Json
+
+if TYPE_CHECKING:
+    from kokeshi.codes.codebook import Codebook
 
 ENCODE_BATCH = 512
 """Documents encoded at once."""
@@ -71,12 +82,14 @@ def ingest_records(
     source: Iterable[Record | BadLine],
     failures: FailureLog,
     *,
+    codebooks: Mapping[str, Codebook] = MappingProxyType({}),
     prepare: Callable[[], object] = lambda: None,
     batch_bytes: int = BATCH_BYTES,
     on_progress: Callable[[IngestProgress], None] = lambda _: None,
 ) -> IngestReport:
     """Index every document of `source`; encoders: vector name -> its encoder.
 
+    codebooks: vector name -> what makes its codes, of each vector that has codes in the spec.
     prepare: makes the index ready; called once, when the first batch can be sent, so that a source
     without a usable document, or an encoder that fails, leaves the index as it was.
 
@@ -85,7 +98,7 @@ def ingest_records(
     again completes it, since documents replace themselves by id.
     """
     started = time.monotonic()
-    run = _Run(spec, encoders, failures)
+    run = _Run(spec, encoders, codebooks, failures)
     batches = _prepared(batch_by_bytes(run.actions(source), batch_bytes), prepare)
     for outcome in _sent(engine, spec.index, batches):
         run.settle(outcome)
@@ -132,16 +145,21 @@ class _Run:
     """The counts of one ingest, and the way of a record to an action."""
 
     def __init__(
-        self, spec: IndexSpec, encoders: Mapping[str, Encoder], failures: FailureLog
+        self,
+        spec: IndexSpec,
+        encoders: Mapping[str, Encoder],
+        codebooks: Mapping[str, Codebook],
+        failures: FailureLog,
     ) -> None:
         self.spec = spec
         self.encoders = encoders
+        self.codebooks = codebooks
         self.failures = failures
         self.read = self.indexed = self.duplicates = self.without_vector = 0
         # 64-bit hashes, not the ids: a million of them take 70 MB as a set of texts
         self._seen: set[int] = set()
         # what a document itself says of a vector was not checked: only what an encoder gave is sent
-        self._unsent = set(spec.vector_fields()) | {
+        self._unsent = {*spec.vector_fields(), *spec.code_fields()} | {
             encoder.column
             for encoder in encoders.values()
             if isinstance(encoder, PrecomputedEncoder) and encoder.column
@@ -171,7 +189,7 @@ class _Run:
         prepared = self._prepared(records)
         if not prepared:
             return
-        columns: dict[int, dict[str, Float32]] = {row: {} for row in range(len(prepared))}
+        columns: dict[int, Json] = {row: {} for row in range(len(prepared))}
         bare: set[int] = set()
         for name, vector in self.spec.vectors.items():
             embedded = embed_records(self.encoders[name], vector, [r for r, _, _ in prepared])
@@ -181,13 +199,20 @@ class _Run:
                     del columns[row]
             bare |= embedded.absent
             rows = [row for row in columns if row not in embedded.absent]
-            for field, values in vector_columns(vector, name, embedded.vectors[rows]).items():
+            for field, values in self._columns(name, vector, embedded.vectors[rows]).items():
                 for row, value in zip(rows, values, strict=True):
                     columns[row][field] = value
         for row, vectors in columns.items():
             record, id_, fields = prepared[row]
             body = serialise(id_, {**fields, **vectors})
             yield Action(id_, record.line, body, fields, bare=row in bare)
+
+    def _columns(self, name: str, vector: VectorSpec, vectors: Float32) -> dict[str, Sequence[Any]]:
+        """Return the fields of a vector and of its codes: field -> N values."""
+        columns: dict[str, Any] = {**vector_columns(vector, name, vectors)}
+        if name in self.codebooks and len(vectors):
+            columns |= code_columns(self.codebooks[name], name, columns[name])
+        return columns
 
     def _prepared(self, records: list[Record]) -> list[tuple[Record, str, Json]]:
         """Return each record with its id and typed fields; one that has no such is logged."""

@@ -1,6 +1,5 @@
 """Search plans to request bodies: pure, so that what is evaluated is what is served."""
 
-from kokeshi.plans.adapt import Known
 from kokeshi.plans.build import (
     Query,
     SearchRequest,
@@ -10,6 +9,7 @@ from kokeshi.plans.build import (
     build_search,
 )
 from kokeshi.plans.defaults import DEFAULT_PLAN, default_plans, find_plan
+from kokeshi.plans.known import Known
 
 __all__ = [
     "DEFAULT_PLAN",

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kokeshi.engines.base import Capabilities, Dialect
 from kokeshi.errors import SpecError
 from kokeshi.filters import And, Filter, check_filter, read_filter
 from kokeshi.plans import elasticsearch, memory, opensearch
-from kokeshi.plans.adapt import Known, adapt
+from kokeshi.plans.adapt import adapt
+from kokeshi.plans.known import Known
 from kokeshi.plans.stages import Stages, resolve
 from kokeshi.schema import FieldType, IndexSpec, Rrf, SearchPlan
 from kokeshi.schema.plan import MAX_K
 from kokeshi.types import Float32, Json
+
+if TYPE_CHECKING:
+    from kokeshi.codes.codebook import Codebook
 
 BUILDERS: Final[Mapping[Dialect, Callable[[Stages], Json]]] = {
     "opensearch": opensearch.build_query,
@@ -25,7 +29,10 @@ BUILDERS: Final[Mapping[Dialect, Callable[[Stages], Json]]] = {
 
 @dataclass(frozen=True)
 class Query:
-    """One query. vectors: vector name -> (D,) float32. fields: what to show of a document."""
+    """One query. vectors: vector name -> (D,) float32. fields: what to show of a document.
+
+    codebooks: vector name -> the codebook of its codes, where the plan looks at them.
+    """
 
     text: str | None = None
     vectors: Mapping[str, Float32] = field(default_factory=dict)
@@ -33,6 +40,7 @@ class Query:
     size: int = 10
     offset: int = 0
     fields: tuple[str, ...] | None = ()
+    codebooks: Mapping[str, Codebook] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,12 +97,12 @@ def _build_body(
     filter_ = all_filters(spec, plan.filter, query.filter)
     hits = query.size + query.offset
     boost = 1 / capabilities.bm25_scale(spec.bm25_k1)
-    stages = resolve(spec, plan, query.text, query.vectors, filter_, hits, boost)
+    stages = resolve(spec, plan, query.text, query.vectors, filter_, hits, boost, query.codebooks)
     stages, notes = adapt(stages, plan, known)
     body: Json = {"size": query.size, "_source": _source(spec, query.fields)}
     if query.offset:
         body["from"] = query.offset
-    return body | {"query": BUILDERS[capabilities.dialect](stages)}, notes
+    return body | BUILDERS[capabilities.dialect](stages), notes
 
 
 def build_count(filter_: Filter | None, dialect: Dialect) -> Json:
@@ -104,13 +112,14 @@ def build_count(filter_: Filter | None, dialect: Dialect) -> Json:
 
 def build_filter(filter_: Filter | None, dialect: Dialect) -> Json:
     """Return the query of all documents that pass a filter."""
-    return BUILDERS[dialect](Stages(filter=filter_))
+    query: Json = BUILDERS[dialect](Stages(filter=filter_))["query"]
+    return query
 
 
 def _source(spec: IndexSpec, fields: tuple[str, ...] | None) -> Json | list[str] | bool:
-    """Vectors are never sent back unasked: they are most of a document's bytes."""
+    """Vectors and codes are never sent back unasked: they are most of a document's bytes."""
     if fields is None:
-        return {"excludes": list(spec.vector_fields())}
+        return {"excludes": [*spec.vector_fields(), *spec.code_fields()]}
     return list(fields) or False
 
 

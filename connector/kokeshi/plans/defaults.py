@@ -6,10 +6,15 @@ from pathlib import Path
 
 from kokeshi.errors import SpecError
 from kokeshi.schema import Fuse, IndexSpec, Match, Rescore, Rrf, SearchPlan, Shortlist, load_plan
+from kokeshi.schema.plan import Cells, Scan
 
 DEFAULT_PLAN = "two-stage"
 DEFAULT_K = 400
 """Shortlist length; docs/tuning.md has the measured curves that it comes from."""
+
+
+PROBED = 1 / 8
+"""The share of the cells that the plan `cells` looks into; docs/codes.md has what it keeps."""
 
 
 def default_plans(spec: IndexSpec) -> dict[str, SearchPlan]:
@@ -28,6 +33,7 @@ def default_plans(spec: IndexSpec) -> dict[str, SearchPlan]:
         )
         if vector.prefixes:
             plans["two-stage"] = SearchPlan(shortlist=shortlist, rescore=Rescore())
+        plans |= _coded_plans(spec)
         if spec.text:
             plans["hybrid"] = SearchPlan(
                 match=Match(), shortlist=shortlist, rescore=Rescore(), fuse=Fuse()
@@ -36,6 +42,19 @@ def default_plans(spec: IndexSpec) -> dict[str, SearchPlan]:
                 match=Match(), shortlist=shortlist, rescore=Rescore(), rrf=Rrf()
             )
     return plans | spec.plans
+
+
+def _coded_plans(spec: IndexSpec) -> dict[str, SearchPlan]:
+    """The plans that look at the codes of the first vector that has any; none is a default."""
+    coded = {name: vector.codes for name, vector in spec.vectors.items() if vector.codes}
+    plans: dict[str, SearchPlan] = {}
+    for name, codes in list(coded.items())[:1]:
+        scan, rescore = Scan(vector=name, k=DEFAULT_K), Rescore(vector=name)
+        plans["scan"] = SearchPlan(scan=scan, rescore=rescore)
+        if codes.cells:
+            cells = Cells(vector=name, nprobe=max(1, round(codes.cells * PROBED)))
+            plans["cells"] = SearchPlan(cells=cells, scan=scan, rescore=rescore)
+    return plans
 
 
 def find_plan(spec: IndexSpec, name: str | SearchPlan | None) -> SearchPlan:
@@ -58,6 +77,8 @@ def find_plan(spec: IndexSpec, name: str | SearchPlan | None) -> SearchPlan:
     why = ""
     if name == DEFAULT_PLAN and spec.vectors:
         why = "; it needs prefixes in the spec"
+    if name in ("scan", "cells") and spec.vectors:
+        why = f"; it needs codes{' with cells' if name == 'cells' else ''} in the spec"
     raise SpecError(
         f"unknown plan '{name}'{why}; known are: {', '.join(plans)}, or give a YAML file"
     )

@@ -13,7 +13,7 @@ from kokeshi.types import Json
 
 
 def build_query(stages: Stages) -> Json:
-    """Return the `query` of a search body."""
+    """Return the `query` of a search body, and its `rescore` where there is one."""
     return query.build_query(stages, _Clauses())
 
 

@@ -1,6 +1,7 @@
 """The query of a plan: one request, whatever the stages. Engines differ in two clauses only.
 
-Every similarity comes out on the scale of `kokeshi.codes.spaces`.
+Codes are scored by a script, the same on both engines, and the best of them are compared again by
+the body's `rescore`. Every similarity comes out on the scale of `kokeshi.codes.spaces`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from kokeshi.filters import build_query as build_filter
+from kokeshi.plans.coded import CodeStage
 from kokeshi.plans.scripts import load_script
 from kokeshi.plans.stages import Stages, VectorStage
 from kokeshi.types import Json
@@ -29,15 +31,30 @@ class Clauses(Protocol):
 
 
 def build_query(stages: Stages, clauses: Clauses) -> Json:
-    """Return the `query` of a search body."""
+    """Return the `query` of a search body, and its `rescore` where codes are scored first."""
+    if stages.scan:
+        return _scanned(stages, stages.scan, clauses)
     if stages.fuse and stages.rescore:
-        return _fused(stages, stages.rescore, stages.fuse.weight, stages.fuse.saturation, clauses)
-    if stages.rescore is None:
-        return _candidates(stages, clauses)
+        fuse = stages.fuse
+        return {"query": _fused(stages, stages.rescore, fuse.weight, fuse.saturation, clauses)}
     candidates = _candidates(stages, clauses)
+    if stages.rescore is None:
+        return {"query": candidates}
     if stages.rescore.flat:  # everything is compared, and no script has to be run
-        return clauses.build_nearest(stages.rescore, candidates)
-    return clauses.build_similarity(candidates, stages.rescore)
+        return {"query": clauses.build_nearest(stages.rescore, candidates)}
+    return {"query": clauses.build_similarity(candidates, stages.rescore)}
+
+
+def _scanned(stages: Stages, scan: CodeStage, clauses: Clauses) -> Json:
+    """The score of the codes decides which k are compared exactly, and nothing else."""
+    script = {"source": load_script("adc"), "params": scan.params}
+    query = {"script_score": {"query": _candidates(stages, clauses), "script": script}}
+    if stages.rescore is None:
+        return {"query": query}
+    exact = clauses.build_similarity({"match_all": {}}, stages.rescore)
+    weights = {"query_weight": 0, "rescore_query_weight": 1}
+    rescore = {"window_size": scan.k, "query": {"rescore_query": exact, **weights}}
+    return {"query": query, "rescore": rescore}
 
 
 def _candidates(stages: Stages, clauses: Clauses) -> Json:
@@ -51,7 +68,21 @@ def _candidates(stages: Stages, clauses: Clauses) -> Json:
         return _filtered(nearest, present)
     if stages.match:
         return _filtered(_match(stages), [*present, *_filters(stages)])
+    if stages.coded:
+        # a document with codes has the vector too
+        present = present if stages.rescore and stages.rescore.name != stages.coded.name else []
+        return {"bool": {"filter": [*present, *_filters(stages), *_code_filters(stages)]}}
     return {"bool": {"filter": [*present, *_filters(stages)]}}
+
+
+def _code_filters(stages: Stages) -> list[Json]:
+    """Codes and cells of another codebook are never looked at."""
+    found: list[Json] = []
+    if stages.coded:
+        found.append({"term": {stages.coded.digest_field: stages.coded.digest}})
+    if stages.cells:
+        found.append({"terms": {stages.cells.cell_field: stages.cells.probed}})
+    return found
 
 
 def _shortlist(stages: Stages, shortlist: VectorStage, clauses: Clauses) -> Json:
@@ -74,7 +105,7 @@ def _fused(
     union = [words]
     if stages.shortlist:
         union.append(_shortlist(stages, stages.shortlist, clauses))
-    candidates = _filters(stages) if stages.scan else [{"bool": {"should": union}}]
+    candidates = _filters(stages) if stages.exact else [{"bool": {"should": union}}]
     found = {"bool": {"filter": [*candidates, {"exists": {"field": rescore.field}}]}}
     similarity = clauses.build_similarity(found, rescore)
     if weight != 1:

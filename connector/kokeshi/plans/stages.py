@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from kokeshi.codes import prefix
 from kokeshi.errors import SpecError
 from kokeshi.filters import Filter
+from kokeshi.plans.coded import (
+    CellStage,
+    Coded,
+    CodeStage,
+    cell_stage,
+    code_stage,
+    coded_query,
+)
 from kokeshi.schema import Fuse, IndexSpec, Match, Rescore, SearchPlan, Shortlist, VectorSpec
 from kokeshi.types import Float32
+
+if TYPE_CHECKING:
+    from kokeshi.codes.codebook import Codebook
 
 
 @dataclass(frozen=True)
@@ -33,7 +46,7 @@ class VectorStage:
 class Stages:
     """Everything that a dialect needs to write the query. fields: BM25 fields with their boosts.
 
-    scan: all that the filter leaves is a candidate, in place of a shortlist.
+    exact: all that the filter leaves is compared exactly, in place of a shortlist or of codes.
     boost: of all words, which brings the BM25 of an engine to that of Lucene.
     """
 
@@ -41,11 +54,18 @@ class Stages:
     fields: tuple[str, ...] = ()
     match: Match | None = None
     shortlist: VectorStage | None = None
+    cells: CellStage | None = None
+    scan: CodeStage | None = None
     rescore: VectorStage | None = None
     fuse: Fuse | None = None
     filter: Filter | None = None
-    scan: bool = False
+    exact: bool = False
     boost: float = 1.0
+
+    @property
+    def coded(self) -> Coded | None:
+        """The codes that are looked at, if any."""
+        return self.scan or self.cells
 
 
 def resolve(
@@ -56,20 +76,25 @@ def resolve(
     filter_: Filter | None,
     hits: int,
     boost: float = 1.0,
+    codebooks: Mapping[str, Codebook] = MappingProxyType({}),
 ) -> Stages:
     """Return the stages of one query; k grows to the number of hits asked for. boost: of all words.
 
-    Raises SpecError where the plan names a field, vector or dimension that the spec does not have,
-    or the query lacks the text or vector that the plan needs.
+    codebooks: of the vectors whose codes the plan looks at. Raises SpecError where the plan names a
+    field, vector, dimension or codes that the spec does not have, or the query lacks the text or
+    vector that the plan needs.
     """
     if plan.match and not text:
         raise SpecError("this plan matches words: give the query a text")
     shortlist, rescore = plan.shortlist, plan.rescore
+    cells, scan = _code_stages(spec, plan, vectors, codebooks, hits)
     return Stages(
         text=text,
         fields=_match_fields(spec, plan.match) if plan.match else (),
         match=plan.match,
         shortlist=_shortlist_stage(spec, vectors, shortlist, hits) if shortlist else None,
+        cells=cells,
+        scan=scan,
         rescore=_rescore_stage(spec, vectors, rescore, hits) if rescore else None,
         fuse=plan.fuse,
         filter=filter_,
@@ -91,8 +116,31 @@ def find_vector(spec: IndexSpec, name: str | None) -> tuple[str, VectorSpec]:
 
 def vector_names(spec: IndexSpec, plan: SearchPlan) -> list[str]:
     """Return the vectors of the spec that the plan compares."""
-    stages = [stage for stage in (plan.shortlist, plan.rescore) if stage]
-    return list(dict.fromkeys(find_vector(spec, stage.vector)[0] for stage in stages))
+    stages = (plan.shortlist, plan.cells, plan.scan, plan.rescore)
+    return list(dict.fromkeys(find_vector(spec, stage.vector)[0] for stage in stages if stage))
+
+
+def coded_names(spec: IndexSpec, plan: SearchPlan) -> list[str]:
+    """Return the vectors of the spec whose codes the plan looks at."""
+    stage = plan.scan or plan.cells
+    return [find_vector(spec, stage.vector)[0]] if stage else []
+
+
+def _code_stages(
+    spec: IndexSpec,
+    plan: SearchPlan,
+    vectors: Mapping[str, Float32],
+    codebooks: Mapping[str, Codebook],
+    hits: int,
+) -> tuple[CellStage | None, CodeStage | None]:
+    for name in coded_names(spec, plan):
+        vector = spec.vectors[name]
+        query = coded_query(name, vector, vectors.get(name), codebooks)
+        return (
+            cell_stage(plan.cells, name, vector, query) if plan.cells else None,
+            code_stage(plan.scan, name, query, hits) if plan.scan else None,
+        )
+    return None, None
 
 
 def _shortlist_stage(

@@ -1,5 +1,6 @@
 """What a user writes: the index spec (`kokeshi.yaml`) and the search plans, as checked, frozen models."""
 
+from kokeshi.schema.codes import CodesSpec
 from kokeshi.schema.engine import EngineSpec
 from kokeshi.schema.index import (
     FIELD_TYPES,
@@ -18,6 +19,7 @@ from kokeshi.types import FieldType
 
 __all__ = [
     "FIELD_TYPES",
+    "CodesSpec",
     "EncoderSpec",
     "EngineSpec",
     "FieldType",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from kokeshi.schema.base import Model
+from kokeshi.schema.codes import CODE_FIELDS, CodeField, CodesSpec
 from kokeshi.schema.engine import EngineSpec
 from kokeshi.schema.plan import SearchPlan
 from kokeshi.schema.template import Template
@@ -101,7 +102,8 @@ class VectorSpec(Model):
     whether the full vector gets one too (more memory; the plan `single` then walks it).
     space: how vectors are compared.
     quantization: how the graphs keep the vectors that they compare; the full vector, which
-    decides the order in the end, is always float32.
+    decides the order in the end, is always float32. codes: short codes of the full vector, for the
+    plan stages `scan` and `cells`.
     """
 
     encoder: EncoderSpec
@@ -111,6 +113,7 @@ class VectorSpec(Model):
     space: Space = "cosine"
     graph: bool = False
     quantization: Quantization = "int8"
+    codes: CodesSpec | None = None
 
     @field_validator("encoder", mode="before", json_schema_input_type=EncoderSpec | str)
     @classmethod
@@ -130,6 +133,12 @@ class VectorSpec(Model):
             raise ValueError(f"every prefix must be shorter than the dimension {self.dimension}")
         if len(set(self.prefixes)) < len(self.prefixes):
             raise ValueError("prefixes must differ from each other")
+        return self
+
+    @model_validator(mode="after")
+    def _codes_fit(self) -> VectorSpec:
+        if self.codes:
+            self.codes.check_vector(self.dimension, self.space)
         return self
 
     @property
@@ -200,6 +209,8 @@ class IndexSpec(Model):
         self._names_apart()
         if clash := sorted(set(self._prefix_fields()) & (others | set(self.vectors))):
             raise ValueError(f"the prefix field '{clash[0]}' is another field too; rename")
+        if clash := sorted(set(self.code_fields()) & (others | set(self.vectors))):
+            raise ValueError(f"the field of codes '{clash[0]}' is another field too; rename")
         return self
 
     def _names_apart(self) -> None:
@@ -224,6 +235,24 @@ class IndexSpec(Model):
         """The field in the engine of each vector and prefix: field -> (vector, dimension)."""
         full = {name: (name, vector.dimension) for name, vector in self.vectors.items()}
         return full | self._prefix_fields()
+
+    def code_fields(self) -> dict[str, tuple[str, CodeField]]:
+        """The fields in the engine that codes take: field -> (vector, what it holds).
+
+        `codes`: packed, binary; `codebook`: the digest of the codebook that made them; `cell`: where
+        there are cells.
+        """
+        return {
+            f"{name}_{kind}": (name, kind)
+            for name, vector in self.vectors.items()
+            if vector.codes
+            for kind in (CODE_FIELDS if vector.codes.cells else CODE_FIELDS[:2])
+        }
+
+    def codebook_path(self, name: str) -> str:
+        """Return the path of the codebook file of a vector that has codes."""
+        codes = self.vectors[name].codes
+        return (codes and codes.codebook) or f"{self.index}-{name}.codebook"
 
     @property
     def bm25_k1(self) -> float:

@@ -1,7 +1,8 @@
 """A search plan as data: which stages find candidates and which score them.
 
-candidates   `match` (BM25), `shortlist` (HNSW over a prefix), both (their union), or neither
-             (everything that the filter leaves)
+candidates   `match` (BM25), `shortlist` (HNSW over a prefix), both (their union), `scan` (codes, of
+             everything that the filter leaves, or of its best `cells`), or none of them (everything
+             that the filter leaves, or its best `cells`)
 score        `rescore` (exact similarity at some dimension), `fuse` (BM25 and similarity, weighted),
              `rrf` (their ranks, in the client), or else the score of the one candidate stage
 """
@@ -50,6 +51,33 @@ class Shortlist(Model):
     exact_below: Annotated[int, Field(ge=0)] | None = None
 
 
+class Cells(Model):
+    """The documents in the `nprobe` coarse cells nearest to the query, of what the filter leaves.
+
+    nprobe: how many cells are looked into; it is widened under a filter. vector: its name, where
+    there are several. all_below: where the filter leaves so few documents, every cell is looked
+    into, since the best of few are not near the query, and nprobe is not widened; None leaves both
+    to Kokeshi.
+    """
+
+    nprobe: Annotated[int, Field(ge=1)]
+    vector: str | None = None
+    all_below: Annotated[int, Field(ge=0)] | None = None
+
+
+class Scan(Model):
+    """Every document that the filter, and `cells`, leave, scored by its codes.
+
+    k: how many of the best are rescored, of the whole index at least. vector: its name, where there
+    are several. exact_below: where the filter leaves so few documents, and the plan rescores, they
+    are all compared exactly instead; None takes k, 0 never does.
+    """
+
+    k: Annotated[int, Field(ge=1, le=MAX_K)]
+    vector: str | None = None
+    exact_below: Annotated[int, Field(ge=0)] | None = None
+
+
 class Rescore(Model):
     """Exact similarity of every candidate.
 
@@ -90,13 +118,16 @@ class Rrf(Model):
 class SearchPlan(Model):
     """The stages of one search.
 
-    match: candidates by their words. shortlist: candidates by a graph. rescore: exact similarity of
-    the candidates. fuse: words and similarity in one score. rrf: words and vectors by their ranks.
-    filter: an expression that is added to that of each query.
+    match: candidates by their words. shortlist: candidates by a graph. cells: candidates by coarse
+    cells. scan: candidates by their codes. rescore: exact similarity of the candidates. fuse: words
+    and similarity in one score. rrf: words and vectors by their ranks. filter: an expression that is
+    added to that of each query.
     """
 
     match: Match | None = None
     shortlist: Shortlist | None = None
+    cells: Cells | None = None
+    scan: Scan | None = None
     rescore: Rescore | None = None
     fuse: Fuse | None = None
     rrf: Rrf | None = None
@@ -104,8 +135,9 @@ class SearchPlan(Model):
 
     @model_validator(mode="after")
     def _stages_fit(self) -> SearchPlan:
-        if not (self.match or self.shortlist or self.rescore):
-            raise ValueError("a plan needs at least one of match, shortlist, rescore")
+        if not (self.match or self.shortlist or self.scan or self.rescore):
+            raise ValueError("a plan needs at least one of match, shortlist, scan, rescore")
+        self._codes_fit()
         if self.fuse and not (self.match and self.rescore):
             raise ValueError("fuse needs match and rescore, the two scores that it combines")
         if self.fuse and self.rrf:
@@ -115,3 +147,26 @@ class SearchPlan(Model):
         if self.match and self.shortlist and not (self.fuse or self.rrf):
             raise ValueError("match and shortlist together need fuse or rrf, to make one ranking")
         return self
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether it is made to fit what its filter leaves, so that this must be counted first."""
+        return bool(self.shortlist or self.cells or self.scan)
+
+    def _codes_fit(self) -> None:
+        codes = "scan" if self.scan else "cells"
+        others = {
+            "match": self.match,
+            "shortlist": self.shortlist,
+            "fuse": self.fuse,
+            "rrf": self.rrf,
+        }
+        if (self.scan or self.cells) and (
+            found := [name for name, stage in others.items() if stage]
+        ):
+            raise ValueError(
+                f"{codes} and {found[0]} do not go together: {codes} takes cells, scan, rescore and "
+                "filter beside it"
+            )
+        if self.scan and self.cells and self.scan.vector != self.cells.vector:
+            raise ValueError("cells and scan look at the codes of one vector: name the same")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from threading import Lock
 from typing import Any, Final, TypeVar
+from urllib.parse import unquote
 
 from kokeshi.engines.base import AsyncEngine, Capabilities, Engine
 from kokeshi.engines.calls import Answer, Call
@@ -104,6 +105,13 @@ class MemoryEngine(Engine):
     def _bulk(self, call: Call[Any]) -> Json:
         return answer_bulk(self._find(call.index)[1], _content(call))
 
+    def _get_document(self, call: Call[Any]) -> Json:
+        _, store = self._find(call.index)
+        source = store.get(unquote(call.path.rpartition("/")[2]))
+        if source is None:
+            raise Refusal(404, "not_found", f"no such document in [{call.index}]")
+        return {"_source": source}
+
     def _refresh(self, call: Call[Any]) -> Json:
         self._names(call.index)
         return {"_shards": SHARDS}
@@ -187,6 +195,7 @@ _OPERATIONS: Final[Mapping[str, Callable[[MemoryEngine, Call[Any]], Json]]] = {
     "delete_index": MemoryEngine._delete_index,
     "get_mapping": MemoryEngine._get_mapping,
     "bulk": MemoryEngine._bulk,
+    "get_document": MemoryEngine._get_document,
     "refresh": MemoryEngine._refresh,
     "count": MemoryEngine._count,
     "search": MemoryEngine._search,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from kokeshi.types import FieldType, Float32, Json
 TYPES: Final[Mapping[str, FieldType]] = {
     "double": "float",
     "long": "integer",
+    "integer": "integer",
     "keyword": "keyword",
     "boolean": "boolean",
     "date": "date",
@@ -82,7 +84,7 @@ def read_properties(properties: Json, above: str = "") -> dict[str, Field]:
 
 def _read_field(name: str, path: str, body: Json) -> Field:
     type_ = body.get("type")
-    if type_ not in (*TYPES, "text", "dense_vector"):
+    if type_ not in (*TYPES, "text", "binary", "dense_vector"):
         reason = f"No handler for type [{type_}] declared on field [{name}]"
         raise Refusal(400, "mapper_parsing_exception", reason)
     unit = body.get("similarity") == "cosine"
@@ -185,6 +187,12 @@ def _read_text(value: Any) -> str:  # noqa: ANN401
     return str(value)
 
 
+def _read_binary(value: Any) -> bytes:  # noqa: ANN401
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not base64")
+    return base64.b64decode(value, validate=True)
+
+
 def _read_boolean(value: Any) -> bool:  # noqa: ANN401
     if isinstance(value, bool):
         return value
@@ -203,8 +211,10 @@ def _read_date(value: Any) -> str:  # noqa: ANN401
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "double": _read_double,
     "long": _read_long,
+    "integer": _read_long,
     "keyword": _read_keyword,
     "text": _read_text,
+    "binary": _read_binary,
     "boolean": _read_boolean,
     "date": _read_date,
 }

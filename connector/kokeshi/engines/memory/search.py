@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kokeshi.codes import SPACES
+from kokeshi.engines.memory.codes import coded, score_codes
 from kokeshi.engines.memory.refusal import Refusal
 from kokeshi.engines.memory.store import Bools, Columns
 from kokeshi.engines.memory.words import Words, score_words
@@ -41,8 +42,12 @@ def find(columns: Columns, query: Json | None) -> Found:
 def _run(columns: Columns, stages: Json) -> Found:
     kept = columns.keep(stages.get("filter"))
     shortlist, rescore = stages.get("shortlist"), stages.get("rescore")
+    if "codebook" in stages:
+        kept = kept & coded(columns, stages)
     if "match" in stages and "fuse" in stages:
         return _fuse(columns, stages, kept)
+    if scan := stages.get("scan"):
+        return _scanned(columns, scan, rescore, kept)
     if shortlist:
         found = _nearest(columns, shortlist, kept)
     elif "match" in stages:
@@ -58,7 +63,7 @@ def _run(columns: Columns, stages: Json) -> Found:
 def _fuse(columns: Columns, stages: Json, kept: Bools) -> Found:
     """Words and similarity of the union of what the words and the shortlist find."""
     words = _matched(columns, stages, kept)
-    union = kept if stages.get("scan") else words.hits
+    union = kept if stages.get("exact") else words.hits
     if shortlist := stages.get("shortlist"):
         union = union | _nearest(columns, shortlist, kept).hits
     similar = _similar(columns, stages["rescore"], union)
@@ -71,6 +76,19 @@ def _fuse(columns: Columns, stages: Json, kept: Bools) -> Found:
 def _matched(columns: Columns, stages: Json, kept: Bools) -> Found:
     scores = score_words(columns, Words.read(stages))
     return Found(kept & (scores > 0), scores)
+
+
+def _scanned(columns: Columns, scan: Json, rescore: Json | None, kept: Bools) -> Found:
+    """Score all that is kept by codes; the k best are compared again, and lead with that score."""
+    if rescore:  # of another vector, which not all documents need have
+        kept = kept & _similar(columns, rescore, kept).hits
+    found = Found(kept, score_codes(columns, scan, kept))
+    if rescore is None:
+        return found
+    best = found.best(0, scan["k"])
+    scores = np.zeros(columns.count)
+    scores[best] = _similar(columns, rescore, kept).scores[best]
+    return Found(kept, scores)
 
 
 def _nearest(columns: Columns, stage: Json, kept: Bools) -> Found:

@@ -60,6 +60,11 @@ class Store:
         self._documents[id_] = document
         return new
 
+    def get(self, id_: str) -> Json | None:
+        """Return the source of a document, None where there is none."""
+        document = self._documents.get(id_)
+        return None if document is None else document.source
+
     def delete(self, id_: str) -> bool:
         """Delete a document; returns whether there was one."""
         self._columns = None

@@ -1,0 +1,8 @@
+from __future__ import annotations
+
+from benchmarks.codes_report import DOCUMENT, RESULTS, build_document
+from benchmarks.rows import read_rows
+
+
+def test_the_page_is_made_from_the_rows():
+    assert build_document(read_rows(RESULTS)) == DOCUMENT.read_text("utf-8")
