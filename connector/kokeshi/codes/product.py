@@ -199,8 +199,7 @@ def check_vectors(X: Float32, dimension: int | None = None) -> Float32:
     X = np.ascontiguousarray(X, np.float32)
     if X.ndim != 2 or X.shape[1] == 0 or dimension not in (None, X.shape[1]):
         raise CodebookError(f"vectors of shape {X.shape}: give (N, {dimension or 'D'})")
-    with np.errstate(over="ignore"):
-        usable = np.isfinite(np.einsum("nd,nd->n", X, X))
+    usable = np.isfinite(np.einsum("nd,nd->n", X, X))
     if not usable.all():
         raise CodebookError(
             f"vector {usable.argmin()} holds NaN, infinity or too large a number: leave it out or "
