@@ -240,7 +240,7 @@ def test_cells_are_widened_by_the_root_of_what_a_filter_leaves(share, nprobe):
     plan = SearchPlan(cells=Cells(nprobe=1), scan=Scan(k=50), rescore=Rescore())
     assert clauses(body(plan, known=known))[-1] == {"terms": {"v_cell": nearest(nprobe)}}
     more = ", 1 widened under a filter" if nprobe > 1 else ""
-    assert f"{nprobe} of 4 cells{more} are looked into" in notes(plan, known)[0]
+    assert f"{nprobe} of 4 cells are looked into{more}" in notes(plan, known)[0]
 
 
 def test_shards_share_the_window():

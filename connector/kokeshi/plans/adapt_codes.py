@@ -56,7 +56,7 @@ def _fit_cells(
     of = f"{describe(known, stages.filter)}: " if known else ""
     nprobe = cells.nprobe if all_below is not None else _widened(cells, known)
     more = "" if nprobe == cells.nprobe else f", {cells.nprobe:,} widened under a filter"
-    looked = f"{of}{nprobe:,} of {len(cells.ids):,} cells{more} are looked into"
+    looked = f"{of}{nprobe:,} of {len(cells.ids):,} cells are looked into{more}"
     return replace(stages, cells=replace(cells, nprobe=nprobe)), (looked,)
 
 
