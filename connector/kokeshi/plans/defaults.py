@@ -13,8 +13,8 @@ DEFAULT_K = 400
 """Shortlist length; docs/tuning.md has the measured curves that it comes from."""
 
 
-PROBED = 1 / 8
-"""The share of the cells that the plan `cells` looks into; docs/codes.md has what it keeps."""
+PROBED = 64
+"""Cells that the plan `cells` looks into, or an eighth of them; docs/codes.md has what that keeps."""
 
 
 def default_plans(spec: IndexSpec) -> dict[str, SearchPlan]:
@@ -52,7 +52,7 @@ def _coded_plans(spec: IndexSpec) -> dict[str, SearchPlan]:
         scan, rescore = Scan(vector=name, k=DEFAULT_K), Rescore(vector=name)
         plans["scan"] = SearchPlan(scan=scan, rescore=rescore)
         if codes.cells:
-            cells = Cells(vector=name, nprobe=max(1, round(codes.cells * PROBED)))
+            cells = Cells(vector=name, nprobe=min(codes.cells, max(PROBED, codes.cells // 8)))
             plans["cells"] = SearchPlan(cells=cells, scan=scan, rescore=rescore)
     return plans
 
