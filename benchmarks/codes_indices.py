@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets import VECTOR, Dataset
@@ -54,28 +55,29 @@ def train(dataset: Dataset) -> Codebook:
 
 def build_coded(dataset: Dataset, engine: Engine, raw: RawClient) -> Indices:
     """Make what is missing, and return the indices with codes, without, and with graphs."""
+    documents = dataset.write()
     train(dataset)
     options = {k: value for k, value in asdict(TRAINING).items() if k in CodesSpec.model_fields}
     codes = CodesSpec(codebook=str(dataset.folder / f"{VECTOR}.codebook"), **options)
     found = {
-        CODES: _build(dataset, CODES, {"codes": codes}, engine, raw),
-        PLAIN: _build(dataset, PLAIN, {}, engine, raw),
+        CODES: _build(dataset, documents, {"codes": codes}, engine, raw),
+        PLAIN: _build(dataset, documents, {}, engine, raw),
     }
     graphs = build_indices(dataset, engine, raw, GRAPHS)
     return Indices(engine, raw, {**found, **graphs.by_variant})
 
 
 def _build(
-    dataset: Dataset, variant: str, options: Mapping[str, Any], engine: Engine, raw: RawClient
+    dataset: Dataset, documents: Path, options: Mapping[str, Any], engine: Engine, raw: RawClient
 ) -> Index:
-    name = f"bench-{dataset.folder.name}-{variant}"
+    name = f"bench-{dataset.folder.name}-{CODES if options else PLAIN}"
     index = Index(dataset.spec(name, _SETTINGS, **options), engine)
     try:
         index.create()
     except SpecError:  # of another codebook, or an earlier version of this benchmark
         index.create(recreate=True)
     if index.count() != len(dataset.base):
-        index.ingest(dataset.write(), recreate=True)
+        index.ingest(documents, recreate=True)
     raw.ask("POST", f"/{name}/_forcemerge?max_num_segments=1")
     raw.ask("POST", f"/{name}/_flush")
     raw.ask("POST", f"/{name}/_refresh")
@@ -84,18 +86,16 @@ def _build(
 
 def weigh_all(indices: Indices) -> list[Json]:
     """Return what a document weighs in each index: in all, and of that hot, read by every search."""
-    plain = _store(indices, PLAIN)
-    rows = [
-        {"variant": PLAIN, "total_bytes": plain["total"], "hot_bytes": None, "added_bytes": 0.0}
+    plain = _total(indices, PLAIN)
+    rows: list[Json] = [
+        {"variant": PLAIN, "total_bytes": plain, "hot_bytes": None},
+        {"variant": CODES, "total_bytes": _total(indices, CODES), "hot_bytes": _hot(indices)},
     ]
-    codes = _store(indices, CODES)
-    hot = codes["doc_values"] - plain["doc_values"]
-    rows.append({"variant": CODES, "total_bytes": codes["total"], "hot_bytes": hot})
     for variant in (name for name in GRAPHS if name in indices.by_variant):
         weight = weigh(indices, variant)
         rows.append({"variant": variant, "total_bytes": weight.total, "hot_bytes": weight.hot})
     for row in rows:
-        row["added_bytes"] = row["total_bytes"] - plain["total"]
+        row["added_bytes"] = row["total_bytes"] - plain
     return [{key: _rounded(value) for key, value in row.items()} for row in rows]
 
 
@@ -103,13 +103,36 @@ def _rounded(value: object) -> object:
     return round(value, 1) if isinstance(value, float) else value
 
 
-def _store(indices: Indices, variant: str) -> dict[str, float]:
-    """Return bytes a document: of every file, and of doc values alone."""
+def _total(indices: Indices, variant: str) -> float:
+    """Return the bytes of a document in every file of an index."""
+    stats = _stats(indices, variant)
+    found: float = stats["store"]["size_in_bytes"] / stats["docs"]["count"]
+    return found
+
+
+def _hot(indices: Indices) -> float:
+    """Return the bytes of a document's doc values that codes and cells take.
+
+    Elasticsearch tells them by field; of OpenSearch it is what the files of all doc values grow by.
+    """
+    index = indices[CODES]
+    if indices.engine.capabilities.dialect == "elasticsearch":
+        path = f"/{index.spec.index}/_disk_usage?run_expensive_tasks=true"
+        fields = indices.raw.ask("POST", path)[index.spec.index]["fields"]
+        names = [name for name in index.spec.code_fields() if name in fields]
+        return float(sum(fields[name]["doc_values_in_bytes"] for name in names)) / index.count()
+    return _doc_values(indices, CODES) - _doc_values(indices, PLAIN)
+
+
+def _doc_values(indices: Indices, variant: str) -> float:
+    stats = _stats(indices, variant)
+    files = stats["segments"]["file_sizes"]
+    return float(files["dvd"]["size_in_bytes"]) / int(stats["docs"]["count"])
+
+
+def _stats(indices: Indices, variant: str) -> Json:
     path = (
         f"/{indices[variant].spec.index}/_stats/docs,store,segments?include_segment_file_sizes=true"
     )
-    stats: Json = indices.raw.ask("GET", path)["_all"]["primaries"]
-    count = stats["docs"]["count"]
-    files = stats["segments"]["file_sizes"]
-    values = sum(files.get(key, {}).get("size_in_bytes", 0) for key in ("dvd", "dvm"))
-    return {"total": stats["store"]["size_in_bytes"] / count, "doc_values": values / count}
+    found: Json = indices.raw.ask("GET", path)["_all"]["primaries"]
+    return found

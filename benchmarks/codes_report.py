@@ -19,6 +19,8 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "codes-benchmarks.md"
 TEXT = Path(__file__).with_name("codes.md")
 """What stands around the tables, with a line `{tables}`."""
 
+NOTHING = "Not measured yet at this size."
+
 _VARIANTS = {
     "plain": "full vector alone",
     "codes": "codes beside it",
@@ -37,7 +39,7 @@ def print_rows(rows: Sequence[Json], console: Console) -> None:
 
 def build_document(rows: Sequence[Json]) -> str:
     """Return docs/codes-benchmarks.md."""
-    lines = [line for run in find_runs(rows) for line in _section(rows, run)]
+    lines = [line for run in find_runs(rows) for line in _section(rows, run)] or [NOTHING]
     return TEXT.read_text("utf-8").replace("{tables}\n", "\n".join(lines) + "\n")
 
 
