@@ -22,12 +22,10 @@ BATCH = 512
 
 @dataclass(frozen=True)
 class Documents:
-    """The documents of a file, and what makes their vectors. encoder: identity of the model."""
+    """The documents of a file, and what makes their vectors."""
 
     records: Iterable[Record | BadLine]
     maker: Encoder
-    encoder: str
-    path: str
 
 
 @dataclass(frozen=True)
@@ -51,14 +49,14 @@ def open_documents(
     the file is missing or of another shape.
     """
     if path.suffix != ".npy":
-        return Documents(Source(path, format_), encoder, encoder.name, str(path))
+        return Documents(Source(path, format_), encoder)
     reader = EncoderSpec.model_validate({"name": "precomputed", "file": str(path)})
     maker = load_encoder(vector.model_copy(update={"encoder": reader}))
     count = len(np.load(path, mmap_mode="r", allow_pickle=False))
     if not count:
         raise InputError(f"{path}: the file has no rows")
     rows = (Record(row, row + 1, {}) for row in range(count))
-    return Documents(rows, maker, encoder.name, str(path))
+    return Documents(rows, maker)
 
 
 def sample_records(

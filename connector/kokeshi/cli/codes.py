@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -244,8 +243,8 @@ def _write_lines(path: Path | None, batches: Iterable[EncodedBatch]) -> tuple[in
 
 def _lines(batch: EncodedBatch) -> Iterator[bytes]:
     cells = batch.encoded.cells
-    for row, id_ in enumerate(batch.ids):
-        line: Json = {"id": id_, "codes": base64.b64encode(batch.encoded.codes[row]).decode()}
+    for row, (id_, codes) in enumerate(zip(batch.ids, batch.encoded.texts, strict=True)):
+        line: Json = {"id": id_, "codes": codes}
         if cells is not None:
             line["cell"] = int(cells[row])
         yield orjson.dumps(line) + b"\n"

@@ -6,6 +6,7 @@ codes, and a query only scores those of its own.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from kokeshi.codes.codebook_file import (
     write_bytes,
     write_file,
 )
-from kokeshi.codes.packing import Codes, pack, unpack
+from kokeshi.codes.packing import Codes, code_bytes, pack, unpack
 from kokeshi.codes.product import ProductQuantizer, check_vectors
 from kokeshi.codes.rotation import OpqRotation, PcaRotation, Rotation
 from kokeshi.codes.score_aware import ScoreAwareQuantizer
@@ -40,6 +41,11 @@ class Encoded:
 
     codes: Codes
     cells: CellIds | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """The codes of each vector as base64, which is how a binary field takes them."""
+        return [base64.b64encode(row.tobytes()).decode() for row in self.codes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +99,7 @@ class Codebook:
     @property
     def code_bytes(self) -> int:
         """B: bytes of codes that a document takes, without its cell."""
-        bits = 4 if self.quantizer.codebook_size == 16 else 8
-        return -(-self.quantizer.num_subvectors * bits // 8)
+        return code_bytes(self.quantizer.num_subvectors, self.quantizer.codebook_size)
 
     @cached_property
     def arrays(self) -> dict[str, Float32]:

@@ -41,7 +41,7 @@ def unpack(packed: Codes, num_subvectors: int, codebook_size: int) -> Codes:
         CodebookError: the codebook size is neither 16 nor 256, or B does not fit M.
     """
     check_codebook_size(codebook_size)
-    expected = num_subvectors if codebook_size == 256 else -(-num_subvectors // 2)
+    expected = code_bytes(num_subvectors, codebook_size)
     if packed.ndim != 2 or packed.shape[1] != expected:
         raise CodebookError(
             f"packed codes of shape {packed.shape}: {num_subvectors} subvectors of {codebook_size} "
@@ -53,6 +53,15 @@ def unpack(packed: Codes, num_subvectors: int, codebook_size: int) -> Codes:
     np.bitwise_and(packed, 15, out=codes[:, ::2])
     np.right_shift(packed, 4, out=codes[:, 1::2])
     return codes[:, :num_subvectors]
+
+
+def code_bytes(num_subvectors: int, codebook_size: int) -> int:
+    """Return B, the bytes that the codes of M subvectors take when they are packed.
+
+    >>> code_bytes(25, 16), code_bytes(25, 256)
+    (13, 25)
+    """
+    return num_subvectors if codebook_size == 256 else -(-num_subvectors // 2)
 
 
 def check_codes(codes: Codes, codebook_size: int) -> None:

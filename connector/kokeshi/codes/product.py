@@ -10,13 +10,12 @@ from typing_extensions import Self
 from kokeshi.codes.faiss_library import load_faiss
 from kokeshi.codes.kmeans import kmeans
 from kokeshi.codes.packing import Codes, check_codebook_size, check_codes, unpack
+from kokeshi.codes.spaces import SPACES
 from kokeshi.errors import CodebookError
 from kokeshi.types import Float32
 
 if TYPE_CHECKING:
     from kokeshi.codes.rotation import Rotation
-
-SPACES_OF_TABLES = ("cosine", "dot", "l2")
 
 
 class ProductQuantizer:
@@ -125,8 +124,8 @@ class ProductQuantizer:
                 space.
         """
         codewords = self.codewords
-        if space not in SPACES_OF_TABLES:
-            raise CodebookError(f"space '{space}': write {', '.join(SPACES_OF_TABLES)}")
+        if space not in SPACES:
+            raise CodebookError(f"space '{space}': write {', '.join(SPACES)}")
         prepared = self._prepare(check_vectors(np.asarray(query)[None], self._dimension))
         subvectors = prepared.reshape(self.num_subvectors, 1, -1)
         if space == "l2":

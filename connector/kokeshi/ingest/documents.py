@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from kokeshi.codes import prefixes
 from kokeshi.encoders import Record
 from kokeshi.errors import InputError
 from kokeshi.schema import FieldType, IndexSpec, VectorSpec
+from kokeshi.schema.codes import code_field
 from kokeshi.types import Float32
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def code_columns(codebook: Codebook, name: str, vectors: Float32) -> dict[str, l
     """
     encoded = codebook.encode(vectors)
     columns: dict[str, list[Any]] = {
-        f"{name}_codes": [base64.b64encode(row.tobytes()).decode() for row in encoded.codes],
-        f"{name}_codebook": [codebook.digest] * len(vectors),
+        code_field(name, "codes"): encoded.texts,
+        code_field(name, "codebook"): [codebook.digest] * len(vectors),
     }
     if encoded.cells is not None:
-        columns[f"{name}_cell"] = encoded.cells.tolist()
+        columns[code_field(name, "cell")] = encoded.cells.tolist()
     return columns
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from kokeshi.codes import prefix
 from kokeshi.errors import CodebookError, SpecError
 from kokeshi.schema import VectorSpec
+from kokeshi.schema.codes import code_field
 from kokeshi.schema.plan import Cells, Scan
 from kokeshi.types import Float32, Json
 
@@ -29,17 +30,17 @@ class Coded:
     @property
     def codes_field(self) -> str:
         """Where a document keeps its packed codes."""
-        return f"{self.name}_codes"
+        return code_field(self.name, "codes")
 
     @property
     def digest_field(self) -> str:
         """Where a document says which codebook made its codes."""
-        return f"{self.name}_codebook"
+        return code_field(self.name, "codebook")
 
     @property
     def cell_field(self) -> str:
         """Where a document says in which cell it lies."""
-        return f"{self.name}_cell"
+        return code_field(self.name, "cell")
 
 
 @dataclass(frozen=True)

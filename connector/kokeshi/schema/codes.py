@@ -12,7 +12,16 @@ Loss = Literal["plain", "score-aware"]
 RotationKind = Literal["none", "opq"]
 CodeField = Literal["codes", "codebook", "cell"]
 CODE_FIELDS: tuple[CodeField, ...] = get_args(CodeField)
-"""What codes are kept as: of a vector NAME in the fields NAME_codes and so on."""
+"""What codes are kept as, each in a field of its own; see `code_field`."""
+
+
+def code_field(name: str, kind: CodeField) -> str:
+    """Return the field in the engine that holds this of the codes of a vector.
+
+    `codes`: packed, binary; `codebook`: the digest of the codebook that made them; `cell`: the coarse
+    cell, where there are any.
+    """
+    return f"{name}_{kind}"
 
 
 class CodesSpec(Model):

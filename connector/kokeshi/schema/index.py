@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from kokeshi.schema.base import Model
-from kokeshi.schema.codes import CODE_FIELDS, CodeField, CodesSpec
+from kokeshi.schema.codes import CODE_FIELDS, CodeField, CodesSpec, code_field
 from kokeshi.schema.engine import EngineSpec
 from kokeshi.schema.plan import SearchPlan
 from kokeshi.schema.template import Template
@@ -237,13 +237,9 @@ class IndexSpec(Model):
         return full | self._prefix_fields()
 
     def code_fields(self) -> dict[str, tuple[str, CodeField]]:
-        """The fields in the engine that codes take: field -> (vector, what it holds).
-
-        `codes`: packed, binary; `codebook`: the digest of the codebook that made them; `cell`: where
-        there are cells.
-        """
+        """The fields in the engine that codes take: field -> (vector, what it holds)."""
         return {
-            f"{name}_{kind}": (name, kind)
+            code_field(name, kind): (name, kind)
             for name, vector in self.vectors.items()
             if vector.codes
             for kind in (CODE_FIELDS if vector.codes.cells else CODE_FIELDS[:2])

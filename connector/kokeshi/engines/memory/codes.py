@@ -7,7 +7,7 @@ import base64
 import numpy as np
 
 from kokeshi.codes import SPACES
-from kokeshi.codes.packing import unpack
+from kokeshi.codes.packing import code_bytes, unpack
 from kokeshi.engines.memory.refusal import Refusal
 from kokeshi.engines.memory.store import Bools, Columns
 from kokeshi.types import Float32, Floats, Json
@@ -35,7 +35,7 @@ def score_codes(columns: Columns, scan: Json, kept: Bools) -> Floats:
     values = columns.values(scan["field"]) if rows.size else []
     table = _floats(scan["table"]).reshape(-1, scan["codebook_size"])
     packed = b"".join(values[row][0] for row in rows)
-    width = len(table) if scan["codebook_size"] == 256 else len(table) // 2
+    width = code_bytes(len(table), scan["codebook_size"])
     if len(packed) != width * len(rows):
         reason = f"[{scan['field']}]: a table of {len(table)} subvectors does not fit the codes"
         raise Refusal(400, "script_exception", reason)
