@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets import VECTOR, Dataset
-from benchmarks.indices import Indices, build_indices
+from benchmarks.indices import SETTINGS, Indices, build_indices, fill_index
 from benchmarks.raw import RawClient
 from benchmarks.storage import weigh
 from kokeshi import Index
@@ -20,7 +20,7 @@ from kokeshi.codes.codebook import Codebook, load_codebook
 from kokeshi.codes.training import TrainingOptions, train_codebook
 from kokeshi.encoders import load_encoder
 from kokeshi.engines import Engine
-from kokeshi.errors import CodebookError, SpecError
+from kokeshi.errors import CodebookError
 from kokeshi.schema import CodesSpec
 from kokeshi.types import Json
 
@@ -29,7 +29,6 @@ GRAPHS = ("kokeshi", "float", "int8", "bbq")
 """Those of `benchmarks.indices` that are compared with."""
 
 TRAINING = TrainingOptions(subvectors=96, rotation="opq", cells=256, sample=20_000)
-_SETTINGS = {"refresh_interval": "-1", "compound_format": False}
 
 
 def train(dataset: Dataset) -> Codebook:
@@ -71,16 +70,8 @@ def _build(
     dataset: Dataset, documents: Path, options: Mapping[str, Any], engine: Engine, raw: RawClient
 ) -> Index:
     name = f"bench-{dataset.folder.name}-{CODES if options else PLAIN}"
-    index = Index(dataset.spec(name, _SETTINGS, **options), engine)
-    try:
-        index.create()
-    except SpecError:  # of another codebook, or an earlier version of this benchmark
-        index.create(recreate=True)
-    if index.count() != len(dataset.base):
-        index.ingest(documents, recreate=True)
-    raw.ask("POST", f"/{name}/_forcemerge?max_num_segments=1")
-    raw.ask("POST", f"/{name}/_flush")
-    raw.ask("POST", f"/{name}/_refresh")
+    index = Index(dataset.spec(name, SETTINGS, **options), engine)
+    fill_index(index, documents, len(dataset.base), raw)
     return index
 
 

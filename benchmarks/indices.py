@@ -33,7 +33,7 @@ VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 ACORN = "-acorn"
 """Ends the name of a variant's twin, whose graph is walked in the other way under a filter."""
 
-_SETTINGS = {"refresh_interval": "-1", "compound_format": False}
+SETTINGS = {"refresh_interval": "-1", "compound_format": False}
 """Visible when all is there; a file for each part of a segment, so that it can be weighed."""
 
 
@@ -60,8 +60,8 @@ def build_indices(
     for variant, options in wanted.items():
         if variants and variant not in variants:
             continue
-        index = Index(dataset.spec(_name(dataset, variant), _SETTINGS, **options), engine)
-        _fill(index, documents, len(dataset.base), raw)
+        index = Index(dataset.spec(_name(dataset, variant), SETTINGS, **options), engine)
+        fill_index(index, documents, len(dataset.base), raw)
         found[variant] = index
         if engine.capabilities.filter_heuristic:
             found[variant + ACORN] = _twin(dataset, variant, options, engine, raw)
@@ -72,7 +72,8 @@ def _name(dataset: Dataset, variant: str) -> str:
     return f"bench-{dataset.folder.name}-{variant}"
 
 
-def _fill(index: Index, documents: Path, count: int, raw: RawClient) -> None:
+def fill_index(index: Index, documents: Path, count: int, raw: RawClient) -> None:
+    """Fill an index unless an earlier run did, and merge it to one segment."""
     name = index.spec.index
     try:
         index.create()
@@ -91,7 +92,7 @@ def _twin(
     """Return the same files under Elasticsearch's own default for filtered graph searches."""
     source, name = _name(dataset, variant), _name(dataset, variant + ACORN)
     heuristic: Mapping[str, Any] = {"dense_vector.hnsw_filter_heuristic": "acorn"}
-    index = Index(dataset.spec(name, {**_SETTINGS, **heuristic}, **options), engine)
+    index = Index(dataset.spec(name, {**SETTINGS, **heuristic}, **options), engine)
     engine.delete_index(name)
     raw.ask("PUT", f"/{source}/_settings", {"index.blocks.write": True})
     settings = {f"index.{key}": value for key, value in heuristic.items()}
