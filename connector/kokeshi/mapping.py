@@ -59,12 +59,15 @@ def build_index(
         shards=spec.shards,
         replicas=spec.replicas,
         derived_source=capabilities.derived_source,
+        # no graph for the flat vectors of faiss; the engine's own default where a model needs its index
+        approximate_threshold=None if _has_model(spec) else -1,
         # with Elasticsearch's default, acorn, 10% filters lose more than the rescoring can mend
         filter_heuristic="fanout" if capabilities.filter_heuristic else None,
     )
     settings["index"] |= spec.settings
     if spec.analysis:
         settings["index"]["analysis"] = spec.analysis
+    _check_models(spec, capabilities)
     properties = _properties(spec, dialect)
     meta = build_meta(spec, encoders or {}, codebooks or {}) | {
         "digest": _digest(properties, spec.analysis)
@@ -72,6 +75,25 @@ def build_index(
     # an unknown field stays in the document but gets no mapping: no surprise types, no explosion
     mappings = {"dynamic": False, "_meta": {META: meta}, "properties": properties}
     return {"settings": settings, "mappings": mappings}
+
+
+def _has_model(spec: IndexSpec) -> bool:
+    return any(vector.model for vector in spec.vectors.values())
+
+
+def _check_models(spec: IndexSpec, capabilities: Capabilities) -> None:
+    """Raise CapabilityError for a model of faiss where it would end the engine or spoil another vector."""
+    for name, vector in spec.vectors.items():
+        if not vector.model and not vector.graph and _has_model(spec):
+            raise CapabilityError(
+                f"vectors.{name}: beside a vector with a model, OpenSearch builds a graph for each flat "
+                "vector of the index; give it graph: true, or an index of its own"
+            )
+        if vector.model and capabilities.dialect == "opensearch" and not capabilities.native:
+            raise CapabilityError(
+                f"vectors.{name}.model: {capabilities} has no native library of faiss here; take a "
+                "packaged OpenSearch (docs/docker.md), or codes (docs/codes.md)"
+            )
 
 
 def build_meta(spec: IndexSpec, encoders: Mapping[str, str], codebooks: Mapping[str, str]) -> Json:
@@ -238,7 +260,7 @@ def _vector_properties(name: str, vector: VectorSpec, dialect: str) -> Json:
         _check_graph_dims(name, vector.quantization, dims, dialect)
     full = graph if vector.graph else load_fragment(dialect, "fields/full_vector")
     return {
-        name: _fill(full, dimension=vector.dimension, space=space),
+        name: _fill(full, dimension=vector.dimension, space=space, model=vector.model),
         **{f"{name}_{dims}": _fill(graph, dimension=dims, space=space) for dims in vector.prefixes},
     }
 

@@ -28,7 +28,8 @@ class Capabilities:
 
     derived_source: vectors can be left out of the stored `_source` and still come back in full from
     a get, a scroll, a re-index and an update. filter_heuristic: an index can say how a graph search
-    walks under a filter. licence: of an Elasticsearch; None where it may not be
+    walks under a filter. native: the k-NN plugin of OpenSearch has its library of faiss, without which
+    a graph of faiss ends the engine. licence: of an Elasticsearch; None where it may not be
     asked, and on the others.
     """
 
@@ -36,6 +37,7 @@ class Capabilities:
     version: tuple[int, ...]
     derived_source: bool
     filter_heuristic: bool = False
+    native: bool = False
     licence: str | None = None
 
     def __str__(self) -> str:

@@ -14,6 +14,8 @@ OLDEST: dict[Dialect, tuple[int, ...]] = {
     "opensearch": (2, 19),
     "elasticsearch": (8, 19),
 }
+PACKAGES: Final = frozenset({"docker", "tar", "zip", "deb", "rpm"})
+"""Build types of OpenSearch; one that was put together otherwise, as the embedded one, has none."""
 QUESTIONS: Final = frozenset({"root", "licence", "authenticate"})
 """The operations that `identify` performs."""
 DERIVED_SOURCE_SINCE = (3, 6)
@@ -48,7 +50,8 @@ def identify(connection: Connection) -> Flow[Capabilities]:
             "leave out the setting 'engine'"
         )
     if dialect == "opensearch":
-        return Capabilities(dialect, version, derived_source=version >= DERIVED_SOURCE_SINCE)
+        derived = version >= DERIVED_SOURCE_SINCE
+        return Capabilities(dialect, version, derived_source=derived, native=_is_packaged(answer))
     type_: str | None = yield licence()
     return Capabilities(
         dialect,
@@ -57,6 +60,12 @@ def identify(connection: Connection) -> Flow[Capabilities]:
         filter_heuristic=version >= FILTER_HEURISTIC_SINCE,
         licence=type_,
     )
+
+
+def _is_packaged(answer: Answer) -> bool:
+    """Whether it is one of OpenSearch's own packages, which bring the native libraries."""
+    version = answer.body.get("version") if isinstance(answer.body, dict) else None
+    return isinstance(version, dict) and version.get("build_type") in PACKAGES
 
 
 def authenticate() -> Call[Answer]:

@@ -16,7 +16,7 @@ from kokeshi.types import FieldType
 
 FIELD_TYPES: tuple[str, ...] = get_args(FieldType)
 Space = Literal["cosine", "dot", "l2"]
-Quantization = Literal["none", "int8", "int4", "binary", "on_disk"]
+Quantization = Literal["none", "int8", "int4", "binary", "on_disk", "trained"]
 Dimension = Annotated[int, Field(ge=1, le=16_000)]
 
 _INDEX_NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,199}")
@@ -102,8 +102,9 @@ class VectorSpec(Model):
     whether the full vector gets one too (more memory; the plan `single` then walks it).
     space: how vectors are compared.
     quantization: how the graphs keep the vectors that they compare; the full vector, which
-    decides the order in the end, is always float32. codes: short codes of the full vector, for the
-    plan stages `scan` and `cells`.
+    decides the order in the end, is always float32. model: of quantization `trained`, the id of a
+    model that OpenSearch's k-NN plugin trained (faiss: PQ, IVF). codes: short codes of the full
+    vector, for the plan stages `scan` and `cells`.
     """
 
     encoder: EncoderSpec
@@ -113,6 +114,7 @@ class VectorSpec(Model):
     space: Space = "cosine"
     graph: bool = False
     quantization: Quantization = "int8"
+    model: str | None = None
     codes: CodesSpec | None = None
 
     @field_validator("encoder", mode="before", json_schema_input_type=EncoderSpec | str)
@@ -133,6 +135,16 @@ class VectorSpec(Model):
             raise ValueError(f"every prefix must be shorter than the dimension {self.dimension}")
         if len(set(self.prefixes)) < len(self.prefixes):
             raise ValueError("prefixes must differ from each other")
+        return self
+
+    @model_validator(mode="after")
+    def _model_of_the_whole(self) -> VectorSpec:
+        if (self.quantization == "trained") != (self.model is not None):
+            raise ValueError("quantization: trained and model go together: give both or neither")
+        if self.model and (self.prefixes or not self.graph):
+            raise ValueError(
+                "a model is of the whole vector: give graph: true and no prefixes beside it"
+            )
         return self
 
     @model_validator(mode="after")

@@ -100,7 +100,6 @@ def build_command(run: Run) -> list[str]:
         "-Dfile.encoding=UTF-8",
         f"-Dopensearch.path.home={run.distribution}",
         f"-Dopensearch.path.conf={run.layout.config}",
-        "-Dopensearch.distribution.type=tar",
         "-Dopensearch.bundled_jdk=false",
         "-Dio.netty.allocator.numDirectArenas=0",
         "-Dio.netty.noUnsafe=true",
