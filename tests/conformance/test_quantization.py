@@ -39,8 +39,12 @@ def vectors():
     return np.random.default_rng(8).normal(size=(COUNT, DIMENSION)).astype(np.float32)
 
 
+ENGINES_OWN = [name for name in get_args(Quantization) if name != "trained"]
+"""`trained` takes a model of the native library: tests/unit/test_mapping_trained.py."""
+
+
 @pytest.mark.parametrize("space", ["cosine", "dot", "l2"])
-@pytest.mark.parametrize("quantization", get_args(Quantization))
+@pytest.mark.parametrize("quantization", ENGINES_OWN)
 def test_what_is_quantised_is_found_and_scored_exactly(
     engine, fill_index, vectors, quantization, space
 ):
