@@ -9,7 +9,7 @@ import orjson
 
 from kokeshi.errors import EngineError
 from kokeshi.types import Json
-from kokeshi_eval.ranking import Path
+from kokeshi_eval.ranking import first_line
 
 T = TypeVar("T")
 
@@ -21,14 +21,19 @@ MAX_BYTES = 8_000_000
 
 
 def send_batches(
-    path: Path, requests: Sequence[Json], send: Callable[[Sequence[Json]], T]
+    what: str,
+    requests: Sequence[Json],
+    send: Callable[[Sequence[Json]], T],
+    explain: Callable[[str], str | None] = lambda _: None,
 ) -> Iterator[tuple[list[Json], T]]:
     """Send requests, each with the query as its `id`, in batches; yield each with its answer.
 
-    Raises EngineError, naming the query where it is one that the engine refuses.
+    what: is asked, for messages. explain: from a query that is refused to a better reason than the
+    refusal's. Raises EngineError, naming the query where it is one that the engine refuses, and the
+    first and the last of a batch that got no answer.
     """
     for batch in build_batches(requests):
-        yield batch, _send(path, batch, send)
+        yield batch, _send(what, batch, send, explain)
 
 
 def build_batches(
@@ -48,17 +53,28 @@ def build_batches(
         yield batch
 
 
-def _send(path: Path, batch: Sequence[Json], send: Callable[[Sequence[Json]], T]) -> T:
+def _send(
+    what: str,
+    batch: Sequence[Json],
+    send: Callable[[Sequence[Json]], T],
+    explain: Callable[[str], str | None],
+) -> T:
     """Send one batch; one query that cannot be parsed fails all of it, so find which and name it."""
     try:
         return send(batch)
     except EngineError as error:
         if error.status != 400:
-            raise
+            text = f"{what} of {_describe(batch)}: {error}"
+            raise EngineError(text, status=error.status) from error
         if len(batch) == 1:
-            raise EngineError(
-                f"{path} refused query '{batch[0]['id']}': {error}", status=400
-            ) from None
+            query = batch[0]["id"]
+            text = f"{what} refused query '{query}': {first_line(explain(query) or error)}"
+            raise EngineError(text, status=400) from None
         for request in batch:
-            _send(path, [request], send)
+            _send(what, [request], send, explain)
         raise  # each was accepted alone: the batch as a whole is what the engine refused
+
+
+def _describe(batch: Sequence[Json]) -> str:
+    first, last = batch[0]["id"], batch[-1]["id"]
+    return f"'{first}'" if len(batch) == 1 else f"{len(batch)} queries, '{first}' to '{last}'"

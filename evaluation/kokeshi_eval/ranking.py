@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, field
+from typing import Final
 
-from kokeshi.errors import EngineError
+from kokeshi.errors import EngineError, InputError
 from kokeshi.types import Json
-
-Path = Literal["_rank_eval", "_msearch"]
-"""The API that hits came from. Only `_rank_eval` also gives an nDCG of the engine's own."""
 
 _NOT_SERVED: Final = ("size", "from", "_source")
 _SHOWN = 5
@@ -18,23 +15,13 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Ranking:
-    """What came back for one query. ids: the hits, best first. ndcg: the engine's, None by `_msearch`."""
+    """What came back for one query.
+
+    ids: the hits, best first. engine: measure -> the engine's own figure; empty by `_msearch`.
+    """
 
     ids: tuple[str, ...]
-    ndcg: float | None = None
-
-    @property
-    def path(self) -> Path:
-        """The API that the hits came from."""
-        return "_msearch" if self.ndcg is None else "_rank_eval"
-
-
-@dataclass(frozen=True)
-class Route:
-    """The path of all hits of one plan. why: it has no figures of the engine's, None where it has."""
-
-    path: Path
-    why: str | None = None
+    engine: Mapping[str, float] = field(default_factory=dict)
 
 
 def without_paging(body: Json) -> Json:
@@ -42,28 +29,47 @@ def without_paging(body: Json) -> Json:
     return {key: value for key, value in body.items() if key not in _NOT_SERVED}
 
 
-def check_index(path: Path, query: str, hits: Iterable[Json], index: str) -> None:
+def check_grades(grades: Mapping[str, Mapping[str, int]]) -> None:
+    """Raise InputError for a grade that is no whole number from 0 on.
+
+    The engine would cut 2.5 to 2, and take a negative one for a gain below 0.
+    """
+    for query, row in grades.items():
+        for doc_id, grade in row.items():
+            if not isinstance(grade, int) or grade < 0:
+                raise InputError(
+                    f"query '{query}', document '{doc_id}': grade {grade}; "
+                    "a whole number from 0 on is expected"
+                )
+
+
+def check_index(what: str, query: str, hits: Iterable[Json], index: str) -> None:
     """Raise EngineError where hits are of another index than the one that was asked."""
     if strangers := {hit["_index"] for hit in hits} - {index}:
         raise EngineError(
-            f"{path} of '{query}' was answered by {quoted(sorted(strangers))}, not '{index}': "
+            f"{what} of '{query}' was answered by {quoted(sorted(strangers))}, not '{index}': "
             "the alias moved; run it again"
         )
 
 
-def check_failures(path: Path, failures: Mapping[str, str], asked: int) -> None:
+def check_failures(what: str, failures: Mapping[str, str], asked: int) -> None:
     """Raise EngineError where any query failed: a mean over the others would say nothing.
 
-    failures: query -> reason. asked: how many queries were sent.
+    what: was asked, such as `_rank_eval`. failures: query -> reason. asked: how many queries were sent.
     """
     if not failures:
         return
     shown = list(failures.items())[:_SHOWN]
-    reasons = "; ".join(f"'{query}': {reason}" for query, reason in shown)
+    reasons = "; ".join(f"'{query}': {first_line(reason)}" for query, reason in shown)
     more = f"; and {len(failures) - len(shown)} more" if len(failures) > len(shown) else ""
     raise EngineError(
-        f"{path} failed for {len(failures)} of {asked} queries, so no mean holds: {reasons}{more}"
+        f"{what} failed for {len(failures)} of {asked} queries, so no mean holds: {reasons}{more}"
     )
+
+
+def first_line(reason: object) -> str:
+    """Return what an engine says first: parsers add lines that say where in a text without names."""
+    return str(reason).partition("\n")[0]
 
 
 def quoted(names: Sequence[str]) -> str:

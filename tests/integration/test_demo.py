@@ -159,8 +159,10 @@ def test_to_its_end(demo: Demo) -> None:
     recalls = [float(recall) for recall in re.findall(r": recall (\d\.\d+) with", done.stdout)]
     assert len(recalls) == 2
     assert min(recalls) >= 0.99
-    assert re.search(r"^query +nDCG@10 .*Judged@10 +impact@20", done.stdout, re.MULTILINE)
-    assert re.search(r"^mean +0\.\d+ → 0\.\d+", done.stdout, re.MULTILINE)
+    assert re.search(r"^bm25 → hybrid +nDCG@10 .*Judged@10 +impact@20", done.stdout, re.MULTILINE)
+    assert re.search(r"^hybrid +nDCG@10 +0\.\d+ +0\.\d+ ", done.stdout, re.MULTILINE)
+    verdict = r"^bm25 → hybrid: (A/B test|skip|reject|collect judgments)$"
+    assert re.search(verdict, done.stdout, re.MULTILINE)
     assert "these figures check the mechanics" in done.stdout
     assert "With your own file:" in done.stdout
 

@@ -1,4 +1,4 @@
-"""Plans compared on a real engine, by `_rank_eval` where it has that and by `_msearch`.
+"""Whole evaluations on a real engine, by `_rank_eval` where it has that and by `_msearch`.
 
 What `_rank_eval` answers is compared with ir_measures, on small indices and on a real catalogue.
 """
@@ -15,14 +15,20 @@ from typer.testing import CliRunner
 from kokeshi import Index
 from kokeshi.cli.eval import app
 from kokeshi.engines.calls import Call
-from kokeshi.errors import EngineError, InputError
 from kokeshi.mapping import build_index
-from kokeshi.plans import SearchRequest
 from kokeshi.schema import Fuse, Match, Rescore, Rrf, SearchPlan, Shortlist, parse_spec
-from kokeshi_eval import Ranker, Route, build_warnings, compare, load_judgments, parse_judgments
-from kokeshi_eval.compare import build_requests
-from kokeshi_eval.msearch import send_msearch
-from kokeshi_eval.rank_eval import find_rank_eval
+from kokeshi_eval import (
+    ENGINE_MEASURES,
+    Contender,
+    evaluate,
+    load_judgments,
+    parse_judgments,
+    parse_options,
+    queries_of,
+)
+from kokeshi_eval.contenders import build_requests
+from kokeshi_eval.probes import find_rank_eval
+from kokeshi_eval.ranker import Ranker
 
 pytestmark = pytest.mark.engine
 
@@ -105,9 +111,33 @@ def path(small):
     return "_rank_eval" if there else "_msearch"
 
 
-def only_of_rank_eval(path, value):
-    """A figure that the engine gives, or None where it cannot."""
-    return value if path == "_rank_eval" else None
+def only_of_rank_eval(path, value, otherwise=None):
+    """What is so where the engine gives figures of its own."""
+    return value if path == "_rank_eval" else otherwise
+
+
+def compare(index, judgments, *plans, labels=("now", "new", "newer"), **options):
+    contenders = [Contender(label, index, plan) for label, plan in zip(labels, plans, strict=False)]
+    return evaluate(contenders[0], contenders[1:], judgments, options=parse_options(**options))
+
+
+def rows_of(evaluation):
+    return {row.id: row for row in evaluation.queries}
+
+
+def figures_of(evaluation):
+    """Every figure that is no engine's own, and no time."""
+    found = []
+    for row in evaluation.queries:
+        ranked = [row.baseline, *(one.ranked for one in row.candidates)]
+        found += [(one.ids, one.values, one.judged, one.condensed) for one in ranked]
+        found += [
+            one.moved and one.moved.model_dump(exclude={"engine_pseudo_ndcg", "engine_expected"})
+            for one in row.candidates
+        ]
+    parts = ("improvement", "condensed", "slices", "decision", "harmed", "helped")
+    found += [one.model_dump(include=set(parts)) for one in evaluation.candidates]
+    return found
 
 
 def test_the_module_is_found_where_the_engine_lists_it(small, path):
@@ -119,37 +149,44 @@ def test_the_module_is_found_where_the_engine_lists_it(small, path):
 
 
 def test_few_hits_have_a_cut_ideal_in_the_engine_only(small, path):
-    rows = {row.query: row for row in compare(small, SMALL_JUDGMENTS, TITLE, BRAND).rows}
-    shoe = rows["shoe"]
-    assert (shoe.before.hits, shoe.before.path) == (1, path)
-    assert shoe.before.engine_ndcg == only_of_rank_eval(path, 1.0)
-    assert shoe.before.ndcg == pytest.approx(
-        1 / sum(1 / log2(rank + 1) for rank in range(1, 7)), abs=1e-9
-    )
-    assert shoe.before.ndcg_cut == pytest.approx(1.0)
-    assert shoe.before.idcg_differs is (path == "_rank_eval")
-    assert shoe.before.agrees
-    assert rows["gone"].before.hits == 0
-    assert rows["gone"].impact is None
+    evaluation = compare(small, SMALL_JUDGMENTS, TITLE, BRAND)
+    shoe = rows_of(evaluation)["shoe"].baseline
+    assert shoe.ids == ("c",)
+    ideal = sum(1 / log2(rank + 1) for rank in range(1, 7))
+    assert shoe.values["nDCG@10"] == pytest.approx(1 / ideal, abs=1e-9)
+    assert evaluation.baseline.route.path == path
+    if path == "_msearch":
+        assert shoe.engine == {}
+        return
+    figure = shoe.engine["nDCG@10"]
+    assert (figure.value, figure.expected) == (1.0, pytest.approx(1.0))
+    assert figure.why == "its ideal ranking is cut at the hits that came back, not at 10"
+    assert any("nDCG@10 differs from the standard one" in note for note in evaluation.notes)
+
+
+def test_every_measure_of_the_engine_is_the_one_of_its_definition(small, path):
+    evaluation = compare(small, SMALL_JUDGMENTS, TITLE, BRAND, engine_measures=ENGINE_MEASURES)
+    assert evaluation.warnings == ()
+    for row in evaluation.queries:
+        for ranked in (row.baseline, row.candidates[0].ranked):
+            assert set(ranked.engine) == only_of_rank_eval(
+                path, {f"{name}@10" for name in ENGINE_MEASURES}, set()
+            )
+            for figure in ranked.engine.values():
+                assert figure.value == pytest.approx(figure.expected, abs=1e-6)
 
 
 def test_queries_of_any_text_and_ids_of_any_text(small):
-    comparison = compare(small, SMALL_JUDGMENTS, TITLE, BRAND)
-    rows = {row.query: row for row in comparison.rows}
+    evaluation = compare(small, SMALL_JUDGMENTS, TITLE, BRAND)
+    rows = rows_of(evaluation)
     assert list(rows) == SMALL_JUDGMENTS.queries
-    assert rows["靴 白"].before.ndcg == 1.0
-    assert rows['hat "red" {{x}} \\ \''].before.ndcg > 0
-    assert rows["hat"].before.judged == rows["hat"].after.judged == 1.0
-    assert comparison.disagreements == ()
-
-
-def test_queries_without_a_positive_are_kept_apart(small, path):
-    comparison = compare(small, SMALL_JUDGMENTS, TITLE, BRAND)
-    assert [row.query for row in comparison.without_positive] == ["cap"]
-    assert comparison.summary().queries == len(SMALL_JUDGMENTS.queries) - 1
-    (cap,) = comparison.without_positive
-    assert (cap.after.hits, cap.after.ndcg) == (2, 0.0)
-    assert cap.after.engine_ndcg == only_of_rank_eval(path, 0.0)
+    assert rows["靴 白"].baseline.values["nDCG@10"] == 1.0
+    assert rows['hat "red" {{x}} \\ \''].baseline.values["nDCG@10"] > 0
+    assert rows["hat"].baseline.judged == rows["hat"].candidates[0].ranked.judged == 1.0
+    assert rows["cap"].positives == 0
+    assert rows["gone"].candidates[0].moved is None
+    assert evaluation.candidates[0].improvement["nDCG@10"].queries == len(rows) - 1
+    assert evaluation.warnings == ()
 
 
 def test_an_alias_scores_as_the_index_behind_it(small, engine, path):
@@ -160,14 +197,20 @@ def test_an_alias_scores_as_the_index_behind_it(small, engine, path):
         index = Index(small.spec.model_copy(update={"index": alias}), engine)
         engine.bulk(alias, bulk_lines())
         engine.refresh(alias)
-        assert index.concrete_name() == concrete
         aliased = compare(index, SMALL_JUDGMENTS, TITLE, BRAND)
+        across = evaluate(
+            Contender("here", small, TITLE), [Contender("there", index, TITLE)], SMALL_JUDGMENTS
+        )
     finally:
         engine.delete_index(concrete)
-    assert aliased.summary() == direct.summary()
-    assert aliased.summary().before.ndcg > 0.5
+    assert figures_of(aliased) == figures_of(direct)
+    assert aliased.baseline.index == concrete
+    assert across.candidates[0].impact.change == pytest.approx(0, abs=1e-12)
+    assert across.candidates[0].system.index == concrete
     if path == "_rank_eval":
-        assert aliased.summary().before.engine_ndcg > 0.5
+        assert aliased.baseline.engine == direct.baseline.engine
+        assert aliased.baseline.engine["nDCG@10"] > 0.5
+        assert across.candidates[0].system.engine == across.baseline.engine
 
 
 def alias_body(small, alias):
@@ -181,71 +224,63 @@ def bulk_lines():
     return ("\n".join(lines) + "\n").encode()
 
 
-def test_one_failing_query_makes_the_run_invalid(small, path):
-    script = {"source": "params.x.length()"}
-    bad = {"script_score": {"query": {"match_all": {}}, "script": script}}
-    message = rf"^{path} failed for 1 of 2 queries.*'b': .*null_pointer_exception"
-    with pytest.raises(EngineError, match=message):
-        Ranker(small).rank(two_queries(small, bad), {}, 10)
-
-
-def test_a_query_that_cannot_be_parsed_is_named(small, path):
-    requests = two_queries(small, {"no_such_query": {}})
-    with pytest.raises(EngineError, match=rf"^{path} refused query 'b': .*no_such_query"):
-        Ranker(small).rank(requests, {}, 10)
-
-
-def two_queries(index, bad):
-    good = index.build_search("hat", plan=TITLE)
-    return {"a": good, "b": SearchRequest(({"size": 10, "query": bad},), ())}
-
-
-def test_a_plan_that_cannot_take_a_query_names_it(small):
-    with pytest.raises(InputError, match="query 'hat': this plan compares vectors"):
-        compare(small, SMALL_JUDGMENTS, TITLE, SearchPlan(rescore=Rescore()))
+@pytest.mark.data
+def test_the_engine_agrees_with_ir_measures_on_a_real_catalogue(icecat, icecat_judgments, path):
+    evaluation = compare(icecat, icecat_judgments, "bm25", "hybrid", "two-stage")
+    assert evaluation.warnings == ()
+    assert (len(evaluation.queries), sum(not row.positives for row in evaluation.queries)) == (
+        135,
+        19,
+    )
+    for row in evaluation.queries:
+        for ranked in (row.baseline, *(one.ranked for one in row.candidates)):
+            for label, figure in ranked.engine.items():
+                assert figure.value == pytest.approx(figure.expected, abs=1e-6)
+                if figure.why is None:
+                    assert figure.value == pytest.approx(ranked.values[label], abs=1e-6)
+            assert bool(ranked.engine) is (path == "_rank_eval")
+    for candidate in evaluation.candidates:
+        assert candidate.improvement["nDCG@10"].queries == 116
+        assert 0 < candidate.impact.change < 1
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("plan", ["exact", "single", "two-stage", "hybrid"])
-def test_the_engine_agrees_with_ir_measures_on_a_real_catalogue(
-    icecat, icecat_judgments, plan, path
-):
-    comparison = compare(icecat, icecat_judgments, "bm25", plan)
-    assert build_warnings(comparison) == []
-    assert (len(comparison.rows), len(comparison.without_positive)) == (135, 19)
-    for row in comparison.rows:
-        for scores in (row.before, row.after):
-            assert scores.engine_ndcg == only_of_rank_eval(
-                path, pytest.approx(scores.ndcg_cut, abs=1e-6)
-            )
-            if path == "_rank_eval" and not scores.idcg_differs:
-                assert scores.engine_ndcg == pytest.approx(scores.ndcg, abs=1e-6)
-    assert comparison.summary().queries == 116
-    assert 0 < comparison.summary().change < 1
+def test_without_the_module_every_figure_is_the_same(icecat, icecat_judgments, path, monkeypatch):
+    plans = ("bm25", "hybrid", "two-stage")
+    found = compare(icecat, icecat_judgments, *plans)
+    if path == "_msearch":  # the only path here; the other engine compares them
+        assert {one.system.route.path for one in found.candidates} == {path}
+        return
+    monkeypatch.setattr(Ranker, "_has_rank_eval", False)
+    without = compare(icecat, icecat_judgments, *plans)
+    assert without.baseline.route.path == "_msearch"
+    assert "has no _rank_eval" in without.baseline.route.why
+    assert any("without figures of the engine's own" in note for note in without.notes)
+    assert figures_of(without) == figures_of(found)
 
 
 @pytest.mark.data
 def test_ranks_fused_in_the_client_are_compared_with_words(icecat, icecat_judgments, path):
-    comparison = compare(icecat, icecat_judgments, "bm25", RRF)
-    assert comparison.baseline_route.path == path
-    assert comparison.candidate_route == Route("_msearch", "rrf fuses two searches in the client")
-    assert build_warnings(comparison) == []
-    summary = comparison.summary()
-    assert (summary.before.engine_ndcg is None) is (path == "_msearch")
-    assert summary.after.engine_ndcg is summary.engine_pseudo_ndcg is None
-    assert 0 < summary.change < 1
-    back = compare(icecat, icecat_judgments, RRF, "bm25").summary()
-    assert back.delta == pytest.approx(-summary.delta)
-    assert back.after.engine_ndcg == summary.before.engine_ndcg
+    evaluation = compare(icecat, icecat_judgments, "bm25", RRF)
+    assert evaluation.baseline.route.path == path
+    candidate = evaluation.candidates[0]
+    assert candidate.system.route.path == "_msearch"
+    assert candidate.system.route.why == "rrf fuses two searches in the client"
+    assert candidate.system.engine == {}
+    assert 0 < candidate.impact.change < 1
+    back = compare(icecat, icecat_judgments, RRF, "bm25").candidates[0]
+    delta = candidate.improvement["nDCG@10"].delta
+    assert back.improvement["nDCG@10"].delta == pytest.approx(-delta)
 
 
 @pytest.mark.data
 def test_a_plan_against_itself_changes_nothing(icecat, icecat_judgments):
-    comparison = compare(icecat, icecat_judgments, "hybrid", "hybrid")
-    assert {row.delta for row in comparison.rows} == {0.0}
-    impacts = [row.impact for row in comparison.rows]
-    assert all(impact.pseudo_ndcg == pytest.approx(1.0, abs=1e-12) for impact in impacts)
-    assert all(impact.identical for impact in impacts)
+    evaluation = compare(icecat, icecat_judgments, "hybrid", "hybrid")
+    (candidate,) = evaluation.candidates
+    assert {found.delta for found in candidate.improvement.values()} == {0.0}
+    assert candidate.impact.change == pytest.approx(0, abs=1e-12)
+    assert candidate.impact.changed == 0
+    assert candidate.decision.verdict == "skip"
 
 
 @pytest.mark.data
@@ -255,36 +290,23 @@ def test_a_plan_against_itself_changes_nothing(icecat, icecat_judgments):
     ids=["bm25", "two-stage", "hybrid", "rrf", "rrf window 7"],
 )
 def test_what_is_evaluated_is_what_is_served(icecat, icecat_judgments, plan):
-    queries = icecat_judgments.queries[:40]
-    requests = build_requests(icecat, queries, plan, 20)
-    rankings = Ranker(icecat).rank(requests, {}, 20)
-    top = Ranker(icecat).rank(requests, {}, 5)
+    contender = Contender("now", icecat, plan)
+    queries = queries_of(icecat_judgments.queries[:40])
+    requests = build_requests(contender, queries, 20)
+    rankings = Ranker(contender).rank(requests, {}, 20)
+    top = Ranker(contender).rank(requests, {}, 5)
     for query in queries:
-        served = tuple(icecat.search(query, plan=plan, size=20).ids)
-        assert rankings[query].ids == served
-        assert top[query].ids == served[:5]
-
-
-@pytest.mark.data
-@pytest.mark.parametrize("plan", ["bm25", "two-stage", "hybrid"])
-def test_both_paths_rank_alike(icecat, icecat_judgments, plan):
-    """Where the engine has no `_rank_eval`, what it would have evaluated is one search each."""
-    name = icecat.spec.index
-    requests = build_requests(icecat, icecat_judgments.queries[:40], plan, 20)
-    found = send_msearch(icecat.engine, name, name, requests, 20)
-    for query, ranking in Ranker(icecat).rank(requests, {}, 20).items():
-        assert found[query].ids == ranking.ids
-        hits = icecat.engine.search(name, requests[query].bodies[0])["hits"]["hits"]
-        assert found[query].ids == tuple(hit["_id"] for hit in hits)
+        served = tuple(icecat.search(query.text, plan=plan, size=20).ids)
+        assert rankings[query.id].ids == served
+        assert top[query.id].ids == served[:5]
 
 
 @pytest.mark.data
 def test_a_plan_with_less_weight_on_words_moves_more(icecat, icecat_judgments):
-    light, heavy = (hybrid(weight) for weight in (0.2, 2.0))
-    changes = [
-        compare(icecat, icecat_judgments, "bm25", plan).summary().change for plan in (light, heavy)
-    ]
-    assert changes[0] < changes[1]
+    evaluation = compare(icecat, icecat_judgments, "bm25", hybrid(0.2), hybrid(2.0))
+    light, heavy = (one.impact for one in evaluation.candidates)
+    assert light.change < heavy.change
+    assert light.rbo > heavy.rbo
 
 
 def hybrid(weight):
@@ -296,20 +318,55 @@ def hybrid(weight):
     )
 
 
-def test_the_command_prints_a_table_or_json(small, engine_url, tmp_path, path):
+@pytest.fixture
+def command(small, engine_url, tmp_path):
+    """Run `kokeshi eval compare` of the titles and the brands, on the small index."""
     (tmp_path / "kokeshi.yaml").write_text(SMALL)
     (tmp_path / "brand.yaml").write_text("match: {fields: [brand]}\n")
     (tmp_path / "judgments.csv").write_text("query,doc_id,grade\nhat,b/2,1\nhat,d,2\ncap,c,0\n")
-    arguments = ["compare", "--spec", str(tmp_path / "kokeshi.yaml"), "--url", engine_url]
-    arguments += ["--judgments", str(tmp_path / "judgments.csv")]
-    arguments += ["--baseline", "bm25", "--candidate", str(tmp_path / "brand.yaml")]
-    table = CliRunner().invoke(app, arguments)
+
+    def call(*more):
+        arguments = ["compare", "--spec", str(tmp_path / "kokeshi.yaml"), "--url", engine_url]
+        arguments += ["--judgments", str(tmp_path / "judgments.csv")]
+        arguments += ["--baseline", "bm25", "--candidate", str(tmp_path / "brand.yaml"), *more]
+        return CliRunner().invoke(app, arguments)
+
+    return call
+
+
+def test_the_command_prints_a_table_or_json(command, path):
+    table = command()
     assert table.exit_code == 0, table.output
-    assert "Improvement: nDCG@10" in table.output
-    assert "from bm25 to brand" in table.output.replace("\n", " ")
-    assert f"Hits: of both plans by {path}" in table.output
-    assert ("_rank_eval" in table.output.splitlines()[0]) is (path == "_rank_eval")
-    found = CliRunner().invoke(app, [*arguments, "--json", "--k", "3"])
-    assert json.loads(found.stdout)["k"] == 3
-    assert json.loads(found.stdout)["routes"]["candidate"]["path"] == path
-    assert json.loads(found.stdout)["summary"]["queries"] == 1
+    assert "bm25 → brand: collect judgments" in table.output
+    assert ("_rank_eval" in table.output.split("Judged@10")[0]) is (path == "_rank_eval")
+    found = json.loads(command("--json", "--k", "3").stdout)
+    assert found["options"]["k"] == 3
+    assert found["candidates"][0]["system"]["route"]["path"] == path
+    assert found["candidates"][0]["improvement"]["nDCG@3"]["queries"] == 1
+
+
+def test_a_gate_that_is_closed_is_exit_code_1(command):
+    closed = command("--gate")
+    assert closed.exit_code == 1, closed.output
+    assert "Gate: brand: collect judgments" in closed.output
+    assert command("--gate", "--pass", "collect").exit_code == 0
+
+
+def test_the_command_writes_reports_and_reads_them_again(command, tmp_path):
+    names = ("run.json", "report.html", "comment.md", "junit.xml", "charts")
+    done = command(*(part for name in names for part in ("-o", str(tmp_path / name))))
+    assert done.exit_code == 0, done.output
+    assert all((tmp_path / name).exists() for name in names)
+    again = CliRunner().invoke(app, ["report", str(tmp_path / "run.json"), "--json"])
+    assert json.loads(again.stdout) == json.loads((tmp_path / "run.json").read_text())
+
+
+def test_a_stored_evaluation_is_listed_and_reported(command, engine, engine_url):
+    try:
+        stored = json.loads(command("--store", "--json").stdout)["id"]
+        listed = CliRunner().invoke(app, ["list", "--url", engine_url])
+        assert stored in listed.output
+        shown = CliRunner().invoke(app, ["report", stored, "--url", engine_url, "--json"])
+        assert json.loads(shown.stdout)["id"] == stored
+    finally:
+        engine.delete_index("kokeshi-evaluations")

@@ -26,8 +26,7 @@ from kokeshi.ingest import Source
 from kokeshi.plans import DEFAULT_PLAN, find_plan
 from kokeshi.tune import Curve, measure_plans, sample_texts
 from kokeshi.types import Json
-from kokeshi_eval import compare, load_judgments
-from kokeshi_eval.render import print_comparison
+from kokeshi_eval import Contender, evaluate, load_judgments, print_evaluation
 
 RECALL_QUERIES = 200
 
@@ -168,9 +167,13 @@ def _evaluate(console: Console, catalogue: Catalogue, index: Index) -> Json | No
             "Products and grades are generated: these figures check the mechanics, "
             "they say nothing of how good a ranking is."
         )
-    comparison = compare(index, load_judgments(catalogue.judgments), "bm25", "hybrid")
-    print_comparison(comparison, console)
-    return comparison.to_json()
+    evaluation = evaluate(
+        Contender("bm25", index, "bm25"),
+        [Contender("hybrid", index, "hybrid")],
+        load_judgments(catalogue.judgments),
+    )
+    print_evaluation(evaluation, console)
+    return evaluation.model_dump(mode="json")
 
 
 def _say_next(catalogues: list[Catalogue], *, keep: bool) -> None:

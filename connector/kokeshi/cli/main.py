@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 import kokeshi
-from kokeshi.cli import codes, demo, engine, eval, ingest, init, mapping, search, spec, tune  # noqa: A004
+from kokeshi.cli import (
+    codes,
+    dashboards,
+    demo,
+    engine,
+    eval,  # noqa: A004
+    ingest,
+    init,
+    mapping,
+    search,
+    spec,
+    tune,
+)
 from kokeshi.cli.common import err
 from kokeshi.errors import FilterError, KokeshiError
 
@@ -30,6 +42,7 @@ app.add_typer(mapping.app, name="mapping")
 app.add_typer(spec.app, name="spec")
 app.add_typer(tune.app, name="tune")
 app.add_typer(eval.app, name="eval")
+app.add_typer(dashboards.app, name="dashboards")
 
 
 def _version(wanted: bool) -> None:

@@ -161,21 +161,28 @@ def search(index: str, body: Json) -> Call[Json]:
     )
 
 
+def search_template(index: str, body: Json) -> Call[Json]:
+    """Send one search by a template: `{"source": …, "params": …}`; raises as `search` does."""
+    path = _path(index, "_search", "template")
+    return Call("search_template", "POST", path, lambda a: read_search(index, a.body), index, body)
+
+
 def msearch(index: str, bodies: Sequence[Json]) -> Call[list[Json]]:
     """Send several searches in one request; returns an answer for each, in order.
 
     One that failed has the key `error`; `read_search` raises it.
     """
-    lines = [line for body in bodies for line in (b"{}", orjson.dumps(body))]
-    return Call(
-        "msearch",
-        "POST",
-        _path(index, "_msearch"),
-        lambda answer: list(answer.body["responses"]),
-        index,
-        b"\n".join([*lines, b""]),
-        is_busy=_has_busy_search,
-    )
+    return _send_searches("msearch", _path(index, "_msearch"), index, bodies)
+
+
+def msearch_template(index: str, bodies: Sequence[Json]) -> Call[list[Json]]:
+    """Send several searches by templates in one request, and return answers, as `msearch` does.
+
+    Documents are left out, whatever the templates ask for.
+    """
+    path = _path(index, "_msearch", "template")
+    params = {"filter_path": "-responses.hits.hits._source"}
+    return _send_searches("msearch_template", path, index, bodies, params)
 
 
 def rank_eval(index: str, body: Json) -> Call[Json]:
@@ -266,6 +273,26 @@ def describe_cause(error: Json) -> str:
     while isinstance(error.get("caused_by"), dict):
         error = error["caused_by"]
     return f"{error.get('type', 'error')}: {error.get('reason', 'no reason given')}"
+
+
+def _send_searches(
+    operation: str,
+    path: str,
+    index: str,
+    bodies: Sequence[Json],
+    params: Mapping[str, str] | None = None,
+) -> Call[list[Json]]:
+    lines = [line for body in bodies for line in (b"{}", orjson.dumps(body))]
+    return Call(
+        operation,
+        "POST",
+        path,
+        lambda answer: list(answer.body["responses"]),
+        index,
+        b"\n".join([*lines, b""]),
+        params=params or {},
+        is_busy=_has_busy_search,
+    )
 
 
 def _has_busy_search(content: bytes) -> bool:

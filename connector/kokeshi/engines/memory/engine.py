@@ -127,6 +127,10 @@ class MemoryEngine(Engine):
     def _msearch(self, call: Call[Any]) -> Json:
         return answer_msearch(lambda: self._find(call.index), _content(call))
 
+    def _find_module(self, call: Call[Any]) -> Json:
+        reason = f"[{call.path}] is not offered in memory"
+        raise Refusal(410, "unsupported_operation_exception", reason)
+
     def _get_aliases(self, call: Call[Any]) -> Json:
         if call.index not in self._aliases:
             raise Refusal(404, "aliases_not_found_exception", f"alias [{call.index}] missing")
@@ -200,6 +204,8 @@ _OPERATIONS: Final[Mapping[str, Callable[[MemoryEngine, Call[Any]], Json]]] = {
     "count": MemoryEngine._count,
     "search": MemoryEngine._search,
     "msearch": MemoryEngine._msearch,
+    "find_rank_eval": MemoryEngine._find_module,
+    "find_templates": MemoryEngine._find_module,
     "get_aliases": MemoryEngine._get_aliases,
     "update_aliases": MemoryEngine._update_aliases,
 }

@@ -29,12 +29,16 @@ class Found:
 
 
 def find(columns: Columns, query: Json | None) -> Found:
-    """Run the `query` of a body; raises Refusal for one that `kokeshi.plans.memory` did not build."""
+    """Run the `query` of a body; raises Refusal for one that Kokeshi did not build."""
     kind, body = next(iter(query.items())) if query else ("match_all", {})
     if kind == "match_all":
         return Found(columns.all, np.ones(columns.count))
+    if kind == "ids":
+        wanted = frozenset(body["values"])
+        hits = np.array([document.id in wanted for document in columns.documents], np.bool_)
+        return Found(hits, np.ones(columns.count))
     if kind != "stages":
-        reason = f"unknown query [{kind}]: in memory only the plans of Kokeshi are answered"
+        reason = f"unknown query [{kind}]: in memory only ids and the plans of Kokeshi are answered"
         raise Refusal(400, "parsing_exception", reason)
     return _run(columns, body)
 

@@ -1,0 +1,71 @@
+"""Text files read line by line, and written whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, Final, cast
+
+from kokeshi.errors import InputError
+
+_GZIP: Final = b"\x1f\x8b"
+
+
+@contextmanager
+def open_text(path: str | Path) -> Iterator[IO[str]]:
+    """Open UTF-8 text, plain or gzip, with line ends as they are (CSV cells may hold some).
+
+    Raises InputError where the file cannot be read, here or while its lines are read.
+    """
+    try:
+        with Path(path).open("rb") as raw:
+            zipped = raw.read(2) == _GZIP
+            raw.seek(0)
+            stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if zipped else raw
+            with TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+                yield text
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: the gzip file is damaged or cut short: {error}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8: {error.reason}") from None
+    except OSError as error:
+        raise InputError(f"{path}: {_why(error, 'cannot be read')}") from None
+
+
+def check_output(path: str | Path, *, force: bool = False) -> Path:
+    """Return the path of a file to write; raises InputError where there is one already.
+
+    force: such a file may be replaced.
+    """
+    target = Path(path)
+    if target.exists() and not force:
+        raise InputError(
+            f"{path}: exists already; give --force to overwrite it, or another --output"
+        )
+    return target
+
+
+def write_text(path: str | Path, text: str, *, force: bool = False) -> None:
+    """Write a file as a whole: a reader sees what was there before, or all of it.
+
+    Raises InputError where it exists, unless `force`, and where it cannot be written.
+    """
+    target = check_output(path, force=force)
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        scratch.write_bytes(text.encode())
+        scratch.replace(target)
+    except OSError as error:
+        raise InputError(f"{path}: {_why(error, 'cannot be written')} (--output)") from None
+    finally:
+        with suppress(OSError):  # it has taken its place, or could not even be made
+            scratch.unlink()
+
+
+def _why(error: OSError, otherwise: str) -> str:
+    return (error.strerror or otherwise).lower()
