@@ -67,6 +67,7 @@ types: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.search
+	@$(BIN)/python -m benchmarks.rank_eval
 
 wheel-demo: $(READY)
 	@rm -rf build/wheel
