@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Final
 
@@ -17,7 +16,6 @@ import orjson
 
 from kokeshi.codes.codebook import Codebook
 from kokeshi.engines import Flow, calls
-from kokeshi.engines.calls import Answer, Call, describe_cause
 from kokeshi.errors import CodebookError, EngineError
 from kokeshi.schema import VectorSpec
 from kokeshi.types import Json
@@ -67,7 +65,7 @@ def save_codebook(codebook: Codebook, index: str, vector: str) -> Flow[bool]:
     if found is not None:
         return False
     if (yield calls.get_mapping(INDEX)) is None:
-        yield _create_store()
+        yield calls.ensure_index(INDEX, build_store())
     action = {"index": {"_id": codebook.digest}}
     lines = (orjson.dumps(line) for line in (action, build_document(codebook, index, vector)))
     (item,) = yield calls.bulk(INDEX, b"\n".join([*lines, b""]))
@@ -106,18 +104,6 @@ def check_codebook(name: str, vector: VectorSpec, encoder: str, codebook: Codebo
                 f"vectors.{name}.{path} is {_show(wanted[path])} in the spec, {_show(found)} in the "
                 f"codebook {codebook.digest[:12]}; change it back, or {_RETRAIN}"
             )
-
-
-def _create_store() -> Call[None]:
-    """Create the index; that somebody else was faster is no error."""
-    call = calls.create_index(INDEX, build_store())
-    return replace(call, read=_read_created, accept=frozenset({400}))
-
-
-def _read_created(answer: Answer) -> None:
-    if answer.status == 400 and "already_exists" not in answer.body["error"]["type"]:
-        reason = describe_cause(answer.body["error"])
-        raise EngineError(f"index '{INDEX}': {reason}", status=400)
 
 
 def _read_document(document: Json, name: str) -> bytes:

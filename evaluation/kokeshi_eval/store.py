@@ -18,7 +18,7 @@ import orjson
 from pydantic import ValidationError
 
 from kokeshi.engines import Engine, Flow, calls
-from kokeshi.engines.calls import Answer, BulkItem, Call, describe_cause
+from kokeshi.engines.calls import BulkItem, Call
 from kokeshi.errors import EngineError, InputError
 from kokeshi.types import Json
 from kokeshi_eval.model import Evaluation
@@ -119,7 +119,7 @@ def load_evaluation(engine: Engine, id_: str) -> Evaluation:
 def _save(evaluation: Evaluation) -> Flow[None]:
     summary = build_summary(evaluation)
     if (yield calls.get_mapping(INDEX)) is None:
-        yield _create_store()
+        yield calls.ensure_index(INDEX, build_store())
     for documents in (*_batches(build_records(evaluation)), [summary]):
         items = yield _write(documents)
         for item in items:
@@ -183,15 +183,3 @@ def _id_of(document: Json) -> str:
     if document["kind"] == "evaluation":
         document = {name: document[name] for name in ("kind", "evaluation")}
     return record_id(document)
-
-
-def _create_store() -> Call[None]:
-    """Create the index; that somebody else was faster is no error."""
-    call = calls.create_index(INDEX, build_store())
-    return replace(call, read=_read_created, accept=frozenset({400}))
-
-
-def _read_created(answer: Answer) -> None:
-    if answer.status == 400 and "already_exists" not in answer.body["error"]["type"]:
-        reason = describe_cause(answer.body["error"])
-        raise EngineError(f"index '{INDEX}': {reason}", status=400)

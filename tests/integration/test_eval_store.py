@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from kokeshi.engines import Engine
+from kokeshi.engines import Engine, calls
 from kokeshi.errors import EngineError, InputError
 from kokeshi_eval import store
 from kokeshi_eval.records import build_records
@@ -65,8 +65,8 @@ def test_an_index_that_somebody_else_created_meanwhile_is_used(empty):
 
 
 def iterate_creating():
-    yield store._create_store()
-    yield store._create_store()
+    yield calls.ensure_index(INDEX, build_store())
+    yield calls.ensure_index(INDEX, build_store())
 
 
 def test_without_an_index_there_is_nothing(empty):

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self
 
+from kokeshi.codes.checks import check_vectors
 from kokeshi.codes.packing import Codes
-from kokeshi.codes.product import check_vectors
 from kokeshi.codes.rotation import Rotation
 from kokeshi.errors import CodebookError
 from kokeshi.types import Float32

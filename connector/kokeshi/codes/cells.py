@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self
 
+from kokeshi.codes.checks import check_vectors
 from kokeshi.codes.kmeans import kmeans, nearest
-from kokeshi.codes.product import check_vectors
 from kokeshi.codes.spaces import SPACES
 from kokeshi.errors import CodebookError
 from kokeshi.types import Float32

@@ -18,6 +18,7 @@ import numpy as np
 import orjson
 
 from kokeshi.codes.cells import CellIds, Cells
+from kokeshi.codes.checks import check_vectors
 from kokeshi.codes.codebook_file import (
     raw_bytes,
     read_bytes,
@@ -27,7 +28,7 @@ from kokeshi.codes.codebook_file import (
     write_file,
 )
 from kokeshi.codes.packing import Codes, code_bytes, pack, unpack
-from kokeshi.codes.product import ProductQuantizer, check_vectors
+from kokeshi.codes.product import ProductQuantizer
 from kokeshi.codes.rotation import OpqRotation, PcaRotation, Rotation
 from kokeshi.codes.score_aware import ScoreAwareQuantizer
 from kokeshi.codes.spaces import SPACES

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kokeshi.codes.checks import check_vectors
 from kokeshi.codes.faiss_library import load_faiss
 from kokeshi.codes.packing import Codes, pack
-from kokeshi.codes.product import ProductQuantizer, check_vectors
+from kokeshi.codes.product import ProductQuantizer
 from kokeshi.errors import CodebookError
 from kokeshi.types import Float32
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self
 
-from kokeshi.codes.product import check_vectors
+from kokeshi.codes.checks import check_vectors
 from kokeshi.errors import CodebookError
 from kokeshi.types import Float32
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from kokeshi.codes.product import check_vectors
+from kokeshi.codes.checks import check_vectors
 from kokeshi.errors import CodebookError
 from kokeshi.types import Float32, Floats
 

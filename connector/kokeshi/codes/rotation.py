@@ -11,9 +11,9 @@ from abc import ABC, abstractmethod
 import numpy as np
 from typing_extensions import Self
 
+from kokeshi.codes.checks import check_vectors
 from kokeshi.codes.faiss_library import load_faiss
 from kokeshi.codes.packing import check_codebook_size
-from kokeshi.codes.product import check_vectors
 from kokeshi.errors import CodebookError
 from kokeshi.types import Float32, Floats
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kokeshi.codes.product import check_vectors
+from kokeshi.codes.checks import check_vectors
 from kokeshi.errors import CodebookError
 from kokeshi.types import Float32
 

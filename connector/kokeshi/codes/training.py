@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from kokeshi.codes.cells import Cells
+from kokeshi.codes.checks import check_vectors
 from kokeshi.codes.codebook import Codebook
-from kokeshi.codes.product import ProductQuantizer, check_vectors
+from kokeshi.codes.product import ProductQuantizer
 from kokeshi.codes.quality import Quality, measure_quality
 from kokeshi.codes.rotation import OpqRotation
 from kokeshi.codes.sample import check_sample

@@ -7,7 +7,7 @@ OpenSearch and Elasticsearch share these paths and answers; where they differ is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -97,6 +97,17 @@ def licence() -> Call[str | None]:
 def create_index(index: str, body: Json) -> Call[None]:
     """Create an index from settings and mappings."""
     return Call("create_index", "PUT", _path(index), _nothing, index, body, repeatable=False)
+
+
+def ensure_index(index: str, body: Json) -> Call[None]:
+    """Create an index; that there is one already, since somebody else was faster, is no error."""
+
+    def read(answer: Answer) -> None:
+        if answer.status == 400 and "already_exists" not in answer.body["error"]["type"]:
+            reason = describe_cause(answer.body["error"])
+            raise EngineError(f"index '{index}': {reason}", status=400)
+
+    return replace(create_index(index, body), read=read, accept=frozenset({400}))
 
 
 def delete_index(index: str) -> Call[None]:
