@@ -211,10 +211,10 @@ def test_tune_curve(shop: Shop) -> None:
 def test_eval_compare(shop: Shop) -> None:
     plans = ("--baseline", "bm25", "--candidate", "hybrid")
     ran = shop.run("eval", "compare", "--judgments", "judgments.csv", *plans, "--json")
-    summary = json.loads(ran.out)["summary"]
+    (candidate,) = json.loads(ran.out)["candidates"]
     assert ran.code == 0
-    assert summary["queries"] == 2
-    assert summary["after"]["ndcg"] == pytest.approx(1.0)
+    assert candidate["improvement"]["nDCG@10"]["queries"] == 2
+    assert candidate["system"]["values"]["nDCG@10"] == pytest.approx(1.0)
     assert all(line.startswith("Warning: ") for line in ran.err.splitlines())
 
 
