@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 
 from kokeshi_eval.collect import Answers, Grades
 from kokeshi_eval.decision import decide
+from kokeshi_eval.means import compare_rows, mean_change, value_of, weighted_mean, with_positive
 from kokeshi_eval.model import (
     Candidate,
     Difference,
@@ -19,7 +20,7 @@ from kokeshi_eval.model import (
     Ranked,
     System,
 )
-from kokeshi_eval.significance import TIE, compare_paired, holm, interval
+from kokeshi_eval.significance import TIE, holm, interval
 from kokeshi_eval.slices import build_slices
 from kokeshi_eval.unjudged import find_missing
 
@@ -40,11 +41,6 @@ def of_candidate(number: int) -> Of:
     return lambda row: row.candidates[number].ranked
 
 
-def with_positive(rows: Iterable[QueryResult]) -> list[QueryResult]:
-    """Return the queries with a positive grade: only these can tell a good order from a bad one."""
-    return [row for row in rows if row.positives]
-
-
 def build_system(
     answers: Answers, rows: Sequence[QueryResult], of: Of, options: Options, latency: Latency | None
 ) -> System:
@@ -58,16 +54,16 @@ def build_system(
         plan=answers.contender.description,
         route=answers.route,
         values={
-            label: _mean((found.values[label], weight) for found, weight in ranked)
+            label: weighted_mean((found.values[label], weight) for found, weight in ranked)
             for label in options.labels
         },
         engine={
-            label: _mean((found.engine[label].value, weight) for found, weight in ranked)
+            label: weighted_mean((found.engine[label].value, weight) for found, weight in ranked)
             for label in options.labels
             if label in engine
         },
-        judged=_mean((found.judged, weight) for found, weight in ranked),
-        hits=_mean((min(len(found.ids), options.k), weight) for found, weight in ranked),
+        judged=weighted_mean((found.judged, weight) for found, weight in ranked),
+        hits=weighted_mean((min(len(found.ids), options.k), weight) for found, weight in ranked),
         latency=latency,
     )
 
@@ -108,7 +104,7 @@ def _build_candidate(
     max_grade: int,
 ) -> Candidate:
     main = options.labels[0]
-    condensed = _compare(rows, number, lambda ranked: ranked.condensed, main, options)
+    condensed = compare_rows(rows, number, lambda ranked: ranked.condensed, main, options)
     impact = build_impact(rows, number, options)
     counted = with_positive(rows)
     slices = build_slices(rows, number, options)
@@ -139,7 +135,6 @@ def build_impact(rows: Sequence[QueryResult], number: int, options: Options) -> 
     moves = [
         (moved, row.weight) for row in rows if (moved := row.candidates[number].moved) is not None
     ]
-    change = _mean((moved.change, weight) for moved, weight in moves)
     low, high = interval(
         np.array([moved.change for moved, _ in moves]),
         np.array([weight for _, weight in moves]),
@@ -150,14 +145,16 @@ def build_impact(rows: Sequence[QueryResult], number: int, options: Options) -> 
     return Impact(
         k=options.impact_k,
         queries=len(moves),
-        pseudo_ndcg=_mean((moved.pseudo_ndcg, weight) for moved, weight in moves),
-        engine_pseudo_ndcg=_mean((moved.engine_pseudo_ndcg, weight) for moved, weight in moves),
-        change=change,
+        pseudo_ndcg=weighted_mean((moved.pseudo_ndcg, weight) for moved, weight in moves),
+        engine_pseudo_ndcg=weighted_mean(
+            (moved.engine_pseudo_ndcg, weight) for moved, weight in moves
+        ),
+        change=mean_change(rows, number),
         low=low,
         high=high,
-        rbo=_mean((moved.rbo, weight) for moved, weight in moves),
-        changed=_mean((not moved.identical, weight) for moved, weight in moves),
-        kept=_mean((moved.kept, weight) for moved, weight in moves),
+        rbo=weighted_mean((moved.rbo, weight) for moved, weight in moves),
+        changed=weighted_mean((not moved.identical, weight) for moved, weight in moves),
+        kept=weighted_mean((moved.kept, weight) for moved, weight in moves),
     )
 
 
@@ -165,41 +162,10 @@ def _improvement(
     rows: Sequence[QueryResult], number: int, options: Options
 ) -> dict[str, Difference]:
     return {
-        label: _compare(rows, number, _value_of(label), label, options) for label in options.labels
+        label: compare_rows(rows, number, value_of(label), label, options)
+        for label in options.labels
     }
-
-
-def _value_of(label: str) -> Callable[[Ranked], float]:
-    return lambda ranked: ranked.values[label]
-
-
-def _compare(
-    rows: Sequence[QueryResult],
-    number: int,
-    value: Callable[[Ranked], float],
-    label: str,
-    options: Options,
-) -> Difference:
-    counted = with_positive(rows)
-    return compare_paired(
-        label,
-        np.array([value(row.baseline) for row in counted]),
-        np.array([value(row.candidates[number].ranked) for row in counted]),
-        np.array([row.weight for row in counted]),
-        alpha=options.alpha,
-        power=options.power,
-        resamples=options.resamples,
-        rng=np.random.default_rng(options.seed),
-    )
 
 
 def _delta(row: QueryResult, number: int, label: str) -> float:
     return row.candidates[number].ranked.values[label] - row.baseline.values[label]
-
-
-def _mean(values: Iterable[tuple[float | None, float]]) -> float | None:
-    """Return the weighted mean of what is known; None where nothing is."""
-    known = [(value, weight) for value, weight in values if value is not None]
-    if not known:
-        return None
-    return sum(value * weight for value, weight in known) / sum(weight for _, weight in known)

@@ -18,10 +18,12 @@ Grades = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Answers:
-    """One contender's. ids: query -> hits, best first, to k or impact_k, whichever is more.
+    """One contender's. ids: query -> what a search for k hits serves, then what else one for more does.
 
-    engine: query -> measure -> the engine's figure at k. pseudo: query -> the engine's nDCG@impact_k
-    with the baseline's top as the truth, 0 without any. Both are empty where hits came by `_msearch`.
+    deep: query -> what a search for impact_k hits serves. These are two searches, as a plan may look
+    at more candidates for more hits. requests: those for k hits. engine: query -> measure -> the
+    engine's figure at k. pseudo: query -> the engine's nDCG of `deep` with the baseline's as the truth,
+    0 without any. Both are empty where hits came by `_msearch`.
     """
 
     contender: Contender
@@ -29,6 +31,7 @@ class Answers:
     requests: Requests
     route: Route
     ids: Mapping[str, tuple[str, ...]]
+    deep: Mapping[str, tuple[str, ...]]
     engine: Mapping[str, Mapping[str, float]]
     pseudo: Mapping[str, float]
 
@@ -48,29 +51,28 @@ def collect(
 ) -> Answers:
     """Rank every query. baseline: its answers, whose top is the truth of the engine's impact.
 
-    max_grade: the highest of the scale.
-
-    Raises EngineError where any query fails, SpecError or InputError where plan and query do not fit.
+    max_grade: the highest of the scale. Raises EngineError where any query fails, SpecError or
+    InputError where plan and query do not fit.
     """
     contender.index.check_vectors()
-    depth = max(options.k, options.impact_k)
-    requests = build_requests(contender, queries, depth)
     ranker = Ranker(contender)
-    route = ranker.route(requests)
-    if route.path == "_msearch":
-        ids = {query: found.ids for query, found in ranker.rank(requests, {}, depth).items()}
-        return Answers(contender, ranker.concrete, requests, route, ids, {}, {})
-    graded = ranker.rank(requests, grades, options.k, options.engine_measures, max_grade=max_grade)
-    truth = pseudo_truth(baseline.ids, options.impact_k) if baseline else {}
-    deep = ranker.rank(requests, truth, options.impact_k)
+    requests = build_requests(contender, queries, options.k)
+    top = ranker.rank(requests, grades, options.k, options.engine_measures, max_grade=max_grade)
+    truth = pseudo_truth(baseline.deep, options.impact_k) if baseline else {}
+    wider = build_requests(contender, queries, options.impact_k)
+    deep = ranker.rank(wider, truth, options.impact_k)
+    by_engine = ranker.route(requests).path == "_rank_eval"
     return Answers(
         contender,
         ranker.concrete,
         requests,
-        route,
-        {query: _join(found.ids, deep[query].ids) for query, found in graded.items()},
-        {query: found.engine for query, found in graded.items()},
-        {query: found.engine["nDCG"] for query, found in deep.items()} if baseline else {},
+        ranker.route(requests),
+        {query: _join(found.ids, deep[query].ids, options.k) for query, found in top.items()},
+        {query: found.ids for query, found in deep.items()},
+        {query: found.engine for query, found in top.items()},
+        {query: found.engine["nDCG"] for query, found in deep.items()}
+        if baseline and by_engine
+        else {},
     )
 
 
@@ -79,6 +81,7 @@ def pseudo_truth(ids: Mapping[str, Sequence[str]], k: int) -> dict[str, dict[str
     return {query: pseudo_grades(found, k) for query, found in ids.items() if found}
 
 
-def _join(first: tuple[str, ...], deeper: tuple[str, ...]) -> tuple[str, ...]:
-    """The hits that the engine's figures are of come first, whatever a second search returns."""
-    return (*first, *(id_ for id_ in deeper if id_ not in first)) if first else deeper
+def _join(served: tuple[str, ...], deeper: tuple[str, ...], k: int) -> tuple[str, ...]:
+    """What is served for k hits stays as it is: fewer than k are all that there are."""
+    rest = deeper if len(served) >= k else ()
+    return (*served, *(id_ for id_ in rest if id_ not in served))

@@ -4,7 +4,7 @@ The questions in order; the first yes decides (docs/decide.md):
 
 1. reject            it harms, and missing grades do not explain that.
 2. skip              hardly anything moves.
-3. collect judgments a figure is missing: the baseline returns nothing, or too few queries have grades.
+3. collect judgments a figure is missing: neither returns anything, or too few queries have grades.
 4. A/B test          it improves, missing grades do not explain that, and enough hits are judged.
 5. collect judgments it seems to improve, but hits without a grade could undo that.
 6. collect judgments it shows no gain, but hits without a grade, of which it has many, may well make one.
@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Final
 
-from kokeshi_eval.evidence import Evidence, judged
+from kokeshi_eval.evidence import Evidence
 from kokeshi_eval.model import (
     Decision,
     Difference,
@@ -29,6 +29,7 @@ from kokeshi_eval.model import (
     Unjudged,
     Verdict,
 )
+from kokeshi_eval.reasons import build_reasons, count_documents, count_queries, say_cleared
 from kokeshi_eval.significance import FEWEST
 from kokeshi_eval.unjudged import Missing
 
@@ -74,7 +75,7 @@ def _reject(found: Evidence) -> Decision | None:
     if not found.harms or found.doubtful:
         return None
     why = "the loss is not explained by hits without a grade"
-    return _made("reject", found, f"Harmful: {_cleared(found, why)}")
+    return _made("reject", found, f"Harmful: {say_cleared(found, why)}")
 
 
 def _skip_small(found: Evidence) -> Decision | None:
@@ -91,10 +92,10 @@ def _skip_small(found: Evidence) -> Decision | None:
 
 def _ask_for_figures(found: Evidence) -> Decision | None:
     if found.move is None:
-        why = "No impact is known, since the baseline returns nothing for any query."
+        why = "No impact is known, since neither the baseline nor the candidate returns anything."
     elif not found.tested:
         why = (
-            f"{_queries(found.improvement.queries)} with a grade above 0: nothing can be said of "
+            f"{count_queries(found.improvement.queries)} with a grade above 0: nothing can be said of "
             f"improvement with fewer than {FEWEST}."
         )
     else:
@@ -106,15 +107,15 @@ def _test(found: Evidence) -> Decision | None:
     if not found.gains or found.doubtful or (found.too_few_judged and not found.robust):
         return None
     why = "the gain is not explained by hits without a grade"
-    return _made("A/B test", found, f"Improves: {_cleared(found, why)}")
+    return _made("A/B test", found, f"Improves: {say_cleared(found, why)}")
 
 
 def _confirm(found: Evidence) -> Decision | None:
     if not found.gains:
         return None
-    count = _reach(found.missing.fall, lambda mean: mean <= 0)
+    count = _reach(found.missing.fall, lambda mean: mean <= 0) if found.bounded else None
     rest = (
-        f"with the best grade for those of {_documents(count)} that favour the baseline, nothing "
+        f"with the best grade for those of {count_documents(count)} that favour the baseline, nothing "
         "would be left of it"
         if count
         else "no one knows how much of it would be left"
@@ -127,7 +128,15 @@ def _search(found: Evidence) -> Decision | None:
     unknown = found.too_few_judged or found.new_hits or (found.harms and found.doubtful)
     if not (unknown and found.could_gain and found.missing.documents):
         return None
-    to_judge, why = _settling(found) if found.needed else (_first(found), _nothing_to_see(found))
+    if not found.bounded:
+        to_judge, why = (
+            _first(found),
+            "grades for hits that have none could make a gain that counts.",
+        )
+    elif found.needed:
+        to_judge, why = _settling(found)
+    else:
+        to_judge, why = _first(found), _nothing_to_see(found)
     return _made("collect judgments", found, f"Open: {why}", to_judge)
 
 
@@ -135,7 +144,7 @@ def _settling(found: Evidence) -> tuple[tuple[Unjudged, ...], str]:
     needed, means = found.needed, found.missing.rise
     count = _reach(means, lambda mean: mean >= needed)
     return _named(found, count), (
-        f"with the best grade for those of {_documents(count)} that favour the candidate, the "
+        f"with the best grade for those of {count_documents(count)} that favour the candidate, the "
         f"difference would be {means[count or -1]:+.4f}; about {needed:+.4f} is needed."
     )
 
@@ -175,17 +184,9 @@ def _skip(found: Evidence) -> Decision:
 def _made(
     verdict: Verdict, found: Evidence, why: str, to_judge: Sequence[Unjudged] = ()
 ) -> Decision:
-    sentences = (
-        why,
-        _difference(found),
-        _harmed(found),
-        _impact(found),
-        _judged(found),
-        _detectable(found),
-    )
     return Decision(
         verdict=verdict,
-        reasons=tuple(sentence for sentence in sentences if sentence),
+        reasons=(why, *build_reasons(found)),
         to_judge=tuple(to_judge),
     )
 
@@ -202,91 +203,3 @@ def _named(found: Evidence, count: int | None) -> tuple[Unjudged, ...]:
 
 def _first(found: Evidence) -> tuple[Unjudged, ...]:
     return tuple(one for one in found.missing.documents[:FIRST] if one.swing)
-
-
-def _cleared(found: Evidence, why: str) -> str:
-    """Say why missing grades leave no doubt."""
-    low, high = found.missing.low, found.missing.high
-    if found.robust:
-        return (
-            f"{why}; with any grades for them the difference of nDCG@{found.options.k} is from "
-            f"{low:+.4f} to {high:+.4f}."
-        )
-    if found.confirmed:
-        return f"{why}: those that have one say the same."
-    return f"{why}: the worse side has no more of them than the other."
-
-
-def _difference(found: Evidence) -> str:
-    one = found.improvement
-    if one.delta is None or one.before is None or one.after is None:
-        return ""
-    verb = "rises" if one.delta > 0 else "falls" if one.delta < 0 else "stays"
-    return (
-        f"{one.label} {verb} from {one.before:.4f} to {one.after:.4f}, by {one.delta:+.4f}"
-        f"{_chance(one, found.options.alpha)}: of {_queries(one.queries)}, {one.wins} better, "
-        f"{one.losses} worse, {one.ties} the same."
-    )
-
-
-def _chance(one: Difference, alpha: float) -> str:
-    if one.p_adjusted is None or one.low is None or one.high is None:
-        return ""
-    p = "p < 0.0001" if one.p_adjusted < 0.0001 else f"p = {one.p_adjusted:.4f}"
-    word = "significant" if one.p_adjusted <= alpha else "not significant"
-    return f" ({1 - alpha:.0%} interval {one.low:+.4f} to {one.high:+.4f}; {p}, {word})"
-
-
-def _harmed(found: Evidence) -> str:
-    parts = [
-        f"{one.attribute} {one.value} ({one.difference.delta:+.4f}, {_queries(one.difference.queries)})"
-        for one in found.harmed_slices
-    ]
-    return f"Significantly worse by itself: {', '.join(parts)}." if parts else ""
-
-
-def _impact(found: Evidence) -> str:
-    one = found.impact
-    if one.change is None or one.changed is None:
-        return ""
-    order = "" if one.rbo is None else f", rank-biased overlap {one.rbo:.3f}"
-    return (
-        f"Impact {one.change:.3f}{order}: for {one.changed:.0%} of {_queries(one.queries)} the top "
-        f"{one.k} is not the same."
-    )
-
-
-def _judged(found: Evidence) -> str:
-    if not found.improvement.queries:
-        return ""
-    return (
-        f"Judged@{found.options.k} of the candidate is {judged(found.candidate):.2f}, of the baseline "
-        f"{judged(found.baseline):.2f}; {found.options.rule.min_judged:g} is asked for.{_condensed(found)}"
-    )
-
-
-def _condensed(found: Evidence) -> str:
-    delta, low, high = found.condensed.delta, found.condensed.low, found.condensed.high
-    if delta is None:
-        return ""
-    between = "" if low is None or high is None else f" (interval {low:+.4f} to {high:+.4f})"
-    return f" Without the hits that have no grade the difference is {delta:+.4f}{between}."
-
-
-def _detectable(found: Evidence) -> str:
-    one = found.improvement
-    if one.mde is None or found.significant:
-        return ""
-    return (
-        f"{_queries(one.queries).capitalize()} like these show a difference of {one.mde:.4f} or more "
-        f"with a probability of {found.options.power:.0%}; what is smaller can be missed."
-    )
-
-
-def _documents(count: int | None) -> str:
-    many = "all" if count is None else f"the first {count:,} of the"
-    return f"{many} documents to judge"
-
-
-def _queries(count: int) -> str:
-    return "1 query" if count == 1 else f"{count:,} queries"

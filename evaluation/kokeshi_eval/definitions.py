@@ -20,10 +20,7 @@ from math import log2
 from typing import Final
 
 from kokeshi_eval.measure import err, gain_of
-from kokeshi_eval.model import EngineFigure, Gain, Measure
-
-TOLERANCE: Final = 1e-6
-"""Two figures of the same ranking, by different programs, differ by less."""
+from kokeshi_eval.model import TOLERANCE, EngineFigure, Gain, Measure
 
 
 def dcg(grades: Iterable[int]) -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
+from math import inf
 
 from kokeshi.errors import InputError
 from kokeshi.schema.plan import MAX_K
@@ -12,7 +14,14 @@ from kokeshi_eval.candidates import build_candidates, build_system, of_baseline,
 from kokeshi_eval.collect import Answers, collect
 from kokeshi_eval.contenders import Contender
 from kokeshi_eval.fetch import fetch_documents
-from kokeshi_eval.judgments import Judgments, Unknown, check_grades, check_queries, find_unknown
+from kokeshi_eval.judgments import (
+    Judgments,
+    Unknown,
+    check_any_positive,
+    check_indices,
+    check_queries,
+    find_unknown,
+)
 from kokeshi_eval.latency import measure_latency
 from kokeshi_eval.model import (
     Candidate,
@@ -75,7 +84,10 @@ def evaluate(
     return evaluation.model_copy(
         update={
             "notes": build_notes(evaluation, judgments, unknown),
-            "warnings": build_warnings(evaluation),
+            "warnings": (
+                *build_warnings(evaluation, judgments, unknown),
+                *_foreign([before, *after], judgments),
+            ),
         }
     )
 
@@ -111,6 +123,12 @@ def _check(
         raise InputError(
             f"contender '{twice}': two have that label; put another in front, such as new={twice}"
         )
+    for query in queries:
+        if not 0 < query.weight < inf:
+            raise InputError(
+                f"query '{query.id}': weight {query.weight:g}; a number above 0 is expected, or leave "
+                "the query out"
+            )
     choose_attributes([query.traits for query in queries], options.slices)
     if twice := _repeated([query.id for query in queries]):
         raise InputError(f"query '{twice}': two of the query set have that id; make them differ")
@@ -122,11 +140,20 @@ def _check_judgments(
     """Return the judged documents that each index lacks; refuses judgments that can say nothing."""
     if not judgments.queries:
         return []
-    check_grades(judgments)
     check_queries(judgments, queries)
-    indices = {one.index.spec.index: one.index for one in contenders}
-    found = [find_unknown(index.engine, name, judgments) for name, index in indices.items()]
+    grades = {query.id: judgments.grades.get(query.id, {}) for query in queries}
+    check_any_positive(replace(judgments, grades=grades))
+    indices = {id(one.index): one.index for one in contenders}.values()
+    found = [find_unknown(index.engine, index.spec.index, judgments) for index in indices]
     return [unknown for unknown in found if unknown.count]
+
+
+def _foreign(answers: Sequence[Answers], judgments: Judgments) -> list[str]:
+    """Say where judgments name an index that is none of those that answered."""
+    said = (
+        check_indices(judgments, one.concrete, one.contender.index.spec.index) for one in answers
+    )
+    return list(dict.fromkeys(text for text in said if text))
 
 
 def _repeated(names: Sequence[str]) -> str | None:

@@ -64,9 +64,14 @@ class Evidence:
         return abs(self.delta) >= self.options.rule.min_delta - _ROUNDING
 
     @property
+    def bounded(self) -> bool:
+        """Whether the bounds, which are of nDCG, are of the measure that decides."""
+        return self.improvement.label.startswith("nDCG@")
+
+    @property
     def robust(self) -> bool:
-        """Whether the difference keeps its sign whatever the hits without a grade are worth."""
-        return self.missing.high < 0 or self.missing.low > 0
+        """Whether the difference is known to keep its sign, whatever the hits without a grade are worth."""
+        return self.bounded and (self.missing.low > 0 if self.delta > 0 else self.missing.high < 0)
 
     @property
     def too_few_judged(self) -> bool:
@@ -99,6 +104,14 @@ class Evidence:
     def confirmed(self) -> bool:
         """Whether the condensed lists differ in the same direction."""
         return (self.condensed.delta or 0.0) * self.delta > 0
+
+    @property
+    def proven_alone(self) -> bool:
+        """Whether the interval of the condensed lists lies on the same side of 0."""
+        low, high = self.condensed.low, self.condensed.high
+        if low is None or high is None:
+            return False
+        return low > 0 if self.delta > 0 else high < 0
 
     @property
     def _contradicted(self) -> bool:
@@ -148,7 +161,8 @@ class Evidence:
     def could_gain(self) -> bool:
         """Whether grades of hits that have none could make a gain that counts, and are not unlikely to."""
         high = self.missing.high
-        return high > 0 and high >= self.needed - _ROUNDING and self._reaches(1)
+        can = not self.bounded or (high > 0 and high >= self.needed - _ROUNDING)
+        return can and self._reaches(1)
 
     @property
     def too_few_queries(self) -> bool:

@@ -38,11 +38,15 @@ def open_text(path: str | Path) -> Iterator[IO[str]]:
 
 
 def check_output(path: str | Path, *, force: bool = False) -> Path:
-    """Return the path of a file to write; raises InputError where there is one already.
+    """Return the path of a file to write; raises InputError where it cannot be one.
 
-    force: such a file may be replaced.
+    That is where there is one already, unless `force`, where its folder is missing, or it is one.
     """
     target = Path(path)
+    if target.is_dir():
+        raise InputError(f"{path}: is a folder; give the name of a file (--output)")
+    if not target.parent.is_dir():
+        raise InputError(f"{path}: no such folder '{target.parent}'; make it first (--output)")
     if target.exists() and not force:
         raise InputError(
             f"{path}: exists already; give --force to overwrite it, or another --output"
@@ -51,6 +55,14 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
 
 
 def write_text(path: str | Path, text: str, *, force: bool = False) -> None:
+    """Write text as UTF-8, as gzip where its name ends in .gz; see `write_bytes`."""
+    content = text.encode()
+    if Path(path).suffix.lower() == ".gz":
+        content = gzip.compress(content, mtime=0)  # the same bytes for the same text
+    write_bytes(path, content, force=force)
+
+
+def write_bytes(path: str | Path, content: bytes, *, force: bool = False) -> None:
     """Write a file as a whole: a reader sees what was there before, or all of it.
 
     Raises InputError where it exists, unless `force`, and where it cannot be written.
@@ -58,7 +70,7 @@ def write_text(path: str | Path, text: str, *, force: bool = False) -> None:
     target = check_output(path, force=force)
     scratch = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        scratch.write_bytes(text.encode())
+        scratch.write_bytes(content)
         scratch.replace(target)
     except OSError as error:
         raise InputError(f"{path}: {_why(error, 'cannot be written')} (--output)") from None

@@ -39,6 +39,11 @@ def build_image(chart: Chart, width: int = WIDTH) -> Json:
     return chart.spec | {"width": width, "title": title}
 
 
+def require_images() -> None:
+    """Raise MissingExtraError without the extra `report`."""
+    _library()
+
+
 def _library() -> Any:  # noqa: ANN401
     try:
         import vl_convert

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 FORMAT: Final = "kokeshi-evaluation/1"
 """Of a saved evaluation; another number could not be read by this one."""
@@ -26,6 +26,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 Measure = Literal["nDCG", "AP", "RR", "P", "R", "ERR"]
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
+
+
+TOLERANCE: Final = 1e-6
+"""Two figures of the same ranking, by different programs, differ by less."""
 
 
 class _Frozen(BaseModel):
@@ -166,6 +170,11 @@ class EngineFigure(_Frozen):
     standard: float
     why: str | None = None
 
+    @property
+    def wrong(self) -> bool:
+        """Whether it is not what the engine's own definition gives for its hits."""
+        return abs(self.value - self.expected) > TOLERANCE
+
 
 class Ranked(_Frozen):
     """What one contender returned for one query, to the depth of k or the impact's, whichever is more.
@@ -195,6 +204,12 @@ class Moved(_Frozen):
     rbo: float
     kept: float | None
     identical: bool
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the engine's figure is not what its own definition gives for its hits."""
+        value, expected = self.engine_pseudo_ndcg, self.engine_expected
+        return value is not None and expected is not None and abs(value - expected) > TOLERANCE
 
 
 class Contended(_Frozen):
@@ -256,6 +271,13 @@ class Options(_Frozen):
     seed: int = 0
     resamples: Annotated[int, Field(ge=99)] = 9_999
     rule: Rule = Rule()
+
+    @field_validator("measures", "engine_measures")
+    @classmethod
+    def _once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("a measure is named twice")
+        return names
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from kokeshi_eval.judgments import Judgments, Unknown
-from kokeshi_eval.model import Evaluation, QueryResult, Ranked
+from kokeshi_eval.model import TOLERANCE, Evaluation, QueryResult, Ranked
 
-TOLERANCE: Final = 1e-6
-"""Two figures of the same ranking, by different programs, differ by less."""
+MANY: Final = 0.2
+"""A share of the judgments, or of the queries, that makes a mean doubtful where it lacks its other half."""
 _NAMED: Final = 5
 
 
@@ -18,12 +18,15 @@ def build_notes(
 ) -> tuple[str, ...]:
     """Return what was left out of which mean, where hits came from, and what the engine counts otherwise."""
     rows = evaluation.queries
-    without = [row.id for row in rows if not row.positives]
+    ungraded = _ungraded(evaluation, judgments)
+    without = [row.id for row in rows if not row.positives and row.id not in ungraded]
     silent = [row.id for row in rows if not row.baseline.ids]
     asked = {row.id for row in rows}
     unasked = [query for query in judgments.queries if query not in asked]
     baseline = evaluation.baseline.label
     notes = [
+        "" if judgments.queries else "No judgments are given: only the impact is known.",
+        _left_out(ungraded, "without any judgment left out of the means of improvement"),
         _left_out(without, "without a positive grade left out of the means of improvement"),
         _left_out(
             silent, f"for which {baseline} returns nothing: what a candidate finds there is all new"
@@ -41,7 +44,9 @@ def build_notes(
     return tuple(note for note in notes if note)
 
 
-def build_warnings(evaluation: Evaluation) -> tuple[str, ...]:
+def build_warnings(
+    evaluation: Evaluation, judgments: Judgments, unknown: Sequence[Unknown]
+) -> tuple[str, ...]:
     """Return what makes figures doubtful; empty where nothing does."""
     warnings = []
     if wrong := [row.id for row in evaluation.queries if _disagrees(row)]:
@@ -49,16 +54,34 @@ def build_warnings(evaluation: Evaluation) -> tuple[str, ...]:
             f"_rank_eval disagrees with its own hits by more than {TOLERANCE:g} for "
             f"{_queries(wrong)}: do not trust these figures"
         )
-    counted = [row for row in evaluation.queries if row.positives]
-    if counted and not any(ranked.judged for row in counted for ranked in _all(row)):
+    if len(ungraded := _ungraded(evaluation, judgments)) > MANY * len(evaluation.queries):
         warnings.append(
-            "not one hit has a grade: check that doc_id in the judgments is the id of the documents"
+            f"{len(ungraded)} of {len(evaluation.queries)} queries have no judgment: the means are "
+            "those of the others; judgments name a query by its id"
         )
-    if evaluation.judgments.documents and not counted:
-        warnings.append(
-            "no query has a grade above 0: nothing can be said of improvement; grade what is good"
-        )
-    return tuple(warnings)
+    warnings += [
+        f"{found.count} of {judgments.count} judgments are of documents that '{found.index}' does not "
+        "have: are they of another index?"
+        for found in unknown
+        if found.count > MANY * judgments.count
+    ]
+    return (*warnings, *_unseen(evaluation))
+
+
+def _unseen(evaluation: Evaluation) -> Iterable[str]:
+    """Say where no grade meets a hit."""
+    hits = [ranked for row in evaluation.queries if row.positives for ranked in _all(row)]
+    if hits and not any(ranked.ids for ranked in hits):
+        yield "no contender returns anything for a judged query: check the filters"
+    elif hits and not any(ranked.judged for ranked in hits):
+        yield "not one hit has a grade: check that doc_id in the judgments is the id of the documents"
+
+
+def _ungraded(evaluation: Evaluation, judgments: Judgments) -> list[str]:
+    """Return the queries that no judgment is about, where there are judgments at all."""
+    if not judgments.queries:
+        return []
+    return [row.id for row in evaluation.queries if not judgments.grades.get(row.id)]
 
 
 def _routes(evaluation: Evaluation) -> Iterable[str]:
@@ -89,15 +112,8 @@ def _left_out(ids: Sequence[str], why: str) -> str:
 
 def _disagrees(row: QueryResult) -> bool:
     """Whether a figure of the engine's is another than its definition gives for its own hits."""
-    figures = [(f.value, f.expected) for ranked in _all(row) for f in ranked.engine.values()]
-    figures += [
-        (moved.engine_pseudo_ndcg, moved.engine_expected)
-        for one in row.candidates
-        if (moved := one.moved)
-        and moved.engine_pseudo_ndcg is not None
-        and moved.engine_expected is not None
-    ]
-    return any(abs(value - expected) > TOLERANCE for value, expected in figures)
+    figures = (figure.wrong for ranked in _all(row) for figure in ranked.engine.values())
+    return any(figures) or any(one.moved is not None and one.moved.wrong for one in row.candidates)
 
 
 def _all(row: QueryResult) -> list[Ranked]:

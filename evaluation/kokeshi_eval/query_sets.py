@@ -36,7 +36,8 @@ TORSO: Final = 0.3
 
 _QUERY: Final = ("query_text", "text", "query")
 _ID: Final = ("query_id", "id")
-_KNOWN: Final = {*_QUERY, *_ID, "filter", "weight"}
+_KNOWN: Final = {*_QUERY, *_ID, "filter", "weight", "count"}
+"""Columns that are no attributes. `count`, of a log, is a number of searches: no kind of query."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def load_queries(path: str | Path) -> tuple[EvalQuery, ...]:
     """Read a query set of CSV or JSON lines.
 
     Its columns are query and, where wanted, id (else the text), filter, weight (else 1); all others are
-    attributes, by which results are sliced. Raises InputError, with the line, where an id comes twice, a
-    weight is not above 0, or there is no query at all.
+    attributes, by which results are sliced, except count. Raises InputError, with the line, where an
+    id comes twice, a weight is not above 0, or there is no query at all.
     """
     found: dict[str, EvalQuery] = {}
     for row in read_rows(path, (_QUERY,)):
@@ -122,8 +123,8 @@ def sample_queries(
 ) -> Sample:
     """Draw `size` queries from a log that is sorted by traffic, as many from each band as it has.
 
-    The attribute `band` names the band of each, `count` how often it was asked. Raises InputError where
-    head and torso are no shares, or size is below the three bands.
+    The attribute `band` names the band of each. Raises InputError where head and torso are no shares,
+    or size is below the three bands.
     """
     if not (0 < head < 1 and 0 <= torso <= 1 - head):
         raise InputError(f"head {head} and torso {torso}: give shares that are together at most 1")
@@ -168,8 +169,8 @@ def _weigh(sampled: Sequence[Logged], band: Band, weight: float) -> Iterator[Eva
     """Yield queries whose weights sum up to `weight`, each by its count."""
     counts = sum(one.count for one in sampled)
     for one in sampled:
-        attributes = {"band": band, "count": str(one.count)}
-        yield EvalQuery(one.id, one.text, one.filter, weight * one.count / counts, attributes)
+        share = weight * one.count / counts
+        yield EvalQuery(one.id, one.text, one.filter, share, {"band": band})
 
 
 def _parse_query(row: Row) -> EvalQuery:

@@ -13,7 +13,7 @@ from kokeshi_eval.model import Route
 from kokeshi_eval.msearch import send_msearch
 from kokeshi_eval.probes import count_shards, find_rank_eval, find_templates, find_time_limit
 from kokeshi_eval.rank_eval import METRICS, send_rank_eval
-from kokeshi_eval.ranking import Ranking, check_grades
+from kokeshi_eval.ranking import Ranking, check_whole_grades
 
 DEFAULT: Final[tuple[str, ...]] = ("nDCG",)
 
@@ -57,7 +57,7 @@ class Ranker:
         scale, for ERR; the highest of the grades if None. Raises EngineError where any query fails,
         InputError for a grade that the engine would change.
         """
-        check_grades(grades)
+        check_whole_grades(grades)
         if self.route(requests).path == "_msearch":
             return send_msearch(self.contender, requests, k)
         names = [name for name in metrics if name in METRICS] or DEFAULT

@@ -29,7 +29,7 @@ def without_paging(body: Json) -> Json:
     return {key: value for key, value in body.items() if key not in _NOT_SERVED}
 
 
-def check_grades(grades: Mapping[str, Mapping[str, int]]) -> None:
+def check_whole_grades(grades: Mapping[str, Mapping[str, int]]) -> None:
     """Raise InputError for a grade that is no whole number from 0 on.
 
     The engine would cut 2.5 to 2, and take a negative one for a gain below 0.

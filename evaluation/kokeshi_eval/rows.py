@@ -58,9 +58,9 @@ def build_ranked(
 def build_moved(baseline: Answers, candidate: Answers, options: Options) -> dict[str, Moved]:
     """Return how far each ranking is from the baseline's; where neither has hits there is nothing to say."""
     k = options.impact_k
-    truth = pseudo_truth(baseline.ids, k)
+    truth = pseudo_truth(baseline.deep, k)
     shallow = options.model_copy(update={"k": k, "measures": ("nDCG",)})
-    tops = {query: ids[:k] for query, ids in candidate.ids.items() if ids or query in truth}
+    tops = {query: ids for query, ids in candidate.deep.items() if ids or query in truth}
     scored = score_rankings(tops, truth, shallow, max_grade=1)
     return {
         query: Moved(
@@ -71,9 +71,9 @@ def build_moved(baseline: Answers, candidate: Answers, options: Options) -> dict
             if engine is None
             else expected("nDCG", top, truth.get(query, {}), k, 1),
             change=1 - ndcg,
-            rbo=rbo(baseline.ids[query][:k], top, options.rbo_p),
-            kept=kept(baseline.ids[query], top, k),
-            identical=same_top(baseline.ids[query], top, k),
+            rbo=rbo(baseline.deep[query], top, options.rbo_p),
+            kept=kept(baseline.deep[query], top, k),
+            identical=same_top(baseline.deep[query], top, k),
         )
         for query, top in tops.items()
     }

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
 from kokeshi.errors import InputError
-from kokeshi_eval.model import Difference, Options, QueryResult, Slice
-from kokeshi_eval.significance import FEWEST, compare_paired, holm
+from kokeshi_eval.means import compare_rows, mean_change, value_of
+from kokeshi_eval.model import Options, QueryResult, Slice
+from kokeshi_eval.significance import FEWEST, holm
 
 
 def build_slices(
@@ -18,15 +17,12 @@ def build_slices(
     """Return a slice for each value of each attribute, in order of their names.
 
     candidate: its number, from 0. Differences are of the main measure, over the queries with a
-    positive grade; `change` is over those for which the baseline returns something. p_adjusted is
+    positive grade; `change` is over those for which any of both returns something. p_adjusted is
     corrected over the values of one attribute. Raises InputError for an attribute of the options
     that no query has, MissingExtraError without scipy.
     """
     names = choose_attributes([query.attributes for query in queries], options.slices)
-    rng = np.random.default_rng(options.seed)
-    return tuple(
-        found for name in names for found in _slice_by(name, queries, candidate, options, rng)
-    )
+    return tuple(found for name in names for found in _slice_by(name, queries, candidate, options))
 
 
 def choose_attributes(
@@ -56,45 +52,23 @@ def _slice_by(
     queries: Sequence[QueryResult],
     candidate: int,
     options: Options,
-    rng: np.random.Generator,
 ) -> list[Slice]:
     parts: dict[str, list[QueryResult]] = {}
     for query in queries:
         if name in query.attributes:
             parts.setdefault(query.attributes[name], []).append(query)
     values = sorted(parts)
-    found = [_compare(parts[value], candidate, options, rng) for value in values]
+    label = options.labels[0]
+    found = [
+        compare_rows(parts[value], candidate, value_of(label), label, options) for value in values
+    ]
     adjusted = holm([difference.p for difference in found])
     return [
         Slice(
             attribute=name,
             value=value,
             difference=difference.model_copy(update={"p_adjusted": p}),
-            change=_change(parts[value], candidate),
+            change=mean_change(parts[value], candidate),
         )
         for value, difference, p in zip(values, found, adjusted, strict=True)
     ]
-
-
-def _compare(
-    queries: Sequence[QueryResult], candidate: int, options: Options, rng: np.random.Generator
-) -> Difference:
-    label = options.labels[0]
-    graded = [query for query in queries if query.positives]
-    return compare_paired(
-        label,
-        np.array([query.baseline.values[label] for query in graded]),
-        np.array([query.candidates[candidate].ranked.values[label] for query in graded]),
-        np.array([query.weight for query in graded]),
-        alpha=options.alpha,
-        power=options.power,
-        resamples=options.resamples,
-        rng=rng,
-    )
-
-
-def _change(queries: Sequence[QueryResult], candidate: int) -> float | None:
-    moved = [(query.candidates[candidate].moved, query.weight) for query in queries]
-    known = [(found.change, weight) for found, weight in moved if found is not None]
-    total = sum(weight for _, weight in known)
-    return sum(change * weight for change, weight in known) / total if known else None

@@ -55,7 +55,7 @@ def layout_of(path: str | Path) -> Layout:
     """Return how the rows of a file are written, by its name; raises InputError for another suffix."""
     found = SUFFIXES.get(suffix_of(path))
     if found is None:
-        raise InputError(f"{path}: accepted are {', '.join(SUFFIXES)}, to read also with .gz")
+        raise InputError(f"{path}: accepted are {', '.join(SUFFIXES)}, each also with .gz")
     return found
 
 

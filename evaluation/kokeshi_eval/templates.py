@@ -32,14 +32,16 @@ SUFFIX: Final = ".mustache"
 
 _RESERVED: Final = ("query_text", "size", "filter")
 _SIZE: Final = re.compile(r"\{\{\{?\s*size\s*\}")
-_FROM: Final = re.compile(r'"from"\s*:')
+_TAG: Final = re.compile(r"\{\{\{.*?\}\}\}|\{\{.*?\}\}", re.DOTALL)
+_TOKEN: Final = re.compile(r'[{}\[\]]|"((?:[^"\\]|\\.)*)"(?=(\s*:)?)', re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Template:
     """A search body with holes. name: of its file, for messages. Raises InputError, see `source`.
 
-    source: has `{{size}}`, or the server would return ten hits whatever is asked for, and no `from`.
+    source: has `{{size}}`, or the server would return ten hits whatever is asked for, and no `from`
+    of its own; a range query may have one.
     """
 
     name: str
@@ -50,7 +52,7 @@ class Template:
             raise InputError(
                 f"template '{self.name}': it does not ask for {{{{size}}}} hits; add \"size\": {{{{size}}}}"
             )
-        if _FROM.search(self.source):
+        if "from" in _own_keys(self.source):
             raise InputError(f"template '{self.name}': 'from' leaves out the first hits; delete it")
 
 
@@ -99,3 +101,16 @@ def build_params(spec: IndexSpec, query: EvalQuery, size: int, dialect: Dialect)
         raise InputError(f"query '{query.id}': {error}") from error
     clause: Json = build_filter(checked, dialect) if checked is not None else {"match_all": {}}
     return {**query.attributes, "query_text": query.text, "size": size, "filter": clause}
+
+
+def _own_keys(source: str) -> set[str]:
+    """Return the keys of a body itself, not of what is in it, however its holes are filled."""
+    keys, depth = set(), 0
+    for token in _TOKEN.finditer(_TAG.sub("", source)):
+        if token[0] in "{[":
+            depth += 1
+        elif token[0] in "}]":
+            depth -= 1
+        elif depth == 1 and token[2]:
+            keys.add(token[1])
+    return keys

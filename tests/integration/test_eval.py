@@ -20,13 +20,12 @@ from kokeshi.schema import Fuse, Match, Rescore, Rrf, SearchPlan, Shortlist, par
 from kokeshi_eval import (
     ENGINE_MEASURES,
     Contender,
+    Judgments,
     evaluate,
     load_judgments,
     parse_judgments,
     parse_options,
-    queries_of,
 )
-from kokeshi_eval.contenders import build_requests
 from kokeshi_eval.probes import find_rank_eval
 from kokeshi_eval.ranker import Ranker
 
@@ -53,6 +52,7 @@ SMALL_JUDGMENTS = parse_judgments(
 )
 TITLE, BRAND = (SearchPlan(match=Match(fields=(name,))) for name in ("title", "brand"))
 RRF = SearchPlan(match=Match(), shortlist=Shortlist(dims=64, k=200), rescore=Rescore(), rrf=Rrf())
+NARROW = SearchPlan(shortlist=Shortlist(dims=64, k=10), rescore=Rescore())
 NARROW_RRF = RRF.model_copy(update={"rrf": Rrf(window=7)})
 
 ICECAT = """
@@ -286,19 +286,21 @@ def test_a_plan_against_itself_changes_nothing(icecat, icecat_judgments):
 @pytest.mark.data
 @pytest.mark.parametrize(
     "plan",
-    ["bm25", "two-stage", "hybrid", RRF, NARROW_RRF],
-    ids=["bm25", "two-stage", "hybrid", "rrf", "rrf window 7"],
+    ["bm25", "two-stage", "hybrid", NARROW, RRF, NARROW_RRF],
+    ids=["bm25", "two-stage", "hybrid", "k 10", "rrf", "rrf window 7"],
 )
 def test_what_is_evaluated_is_what_is_served(icecat, icecat_judgments, plan):
-    contender = Contender("now", icecat, plan)
-    queries = queries_of(icecat_judgments.queries[:40])
-    requests = build_requests(contender, queries, 20)
-    rankings = Ranker(contender).rank(requests, {}, 20)
-    top = Ranker(contender).rank(requests, {}, 5)
-    for query in queries:
-        served = tuple(icecat.search(query.text, plan=plan, size=20).ids)
-        assert rankings[query.id].ids == served
-        assert top[query.id].ids == served[:5]
+    """To any depth: a plan may look at more candidates for more hits."""
+    judgments = Judgments({q: icecat_judgments.grades[q] for q in icecat_judgments.queries[:40]})
+    evaluation = compare(icecat, judgments, plan, "bm25", k=10, impact_k=25)
+    back = compare(icecat, judgments, "bm25", plan, k=10, impact_k=25)
+    for there, here in zip(evaluation.queries, back.queries, strict=True):
+        served = tuple(icecat.search(there.text, plan=plan, size=10).ids)
+        assert there.baseline.ids[:10] == here.candidates[0].ranked.ids[:10] == served
+        wider = tuple(icecat.search(there.text, plan=plan, size=25).ids)
+        words = icecat.search(there.text, plan="bm25", size=25).ids
+        kept = len(set(words) & set(wider)) / len(wider) if wider else None
+        assert (moved := here.candidates[0].moved) is None or moved.kept == pytest.approx(kept)
 
 
 @pytest.mark.data

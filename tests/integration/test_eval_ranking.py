@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from math import log2
 
 import pytest
@@ -12,14 +13,14 @@ from kokeshi import Index
 from kokeshi.engines.calls import Call
 from kokeshi.errors import CapabilityError, EngineError
 from kokeshi.plans import SearchRequest
-from kokeshi.schema import Match, SearchPlan, parse_spec
+from kokeshi.schema import Match, Rrf, SearchPlan, parse_spec
 from kokeshi_eval.contenders import Contender, PlanRequest, build_requests
 from kokeshi_eval.fetch import fetch_documents
 from kokeshi_eval.latency import Timed, measure_latency
 from kokeshi_eval.probes import find_rank_eval, find_templates
 from kokeshi_eval.queries import EvalQuery
 from kokeshi_eval.ranker import Ranker
-from kokeshi_eval.templates import Template
+from kokeshi_eval.templates import Template, TemplateRequest
 
 pytestmark = pytest.mark.engine
 
@@ -232,6 +233,24 @@ def test_a_query_that_times_out_is_named(index):
     message = r"failed for 1 of 2 queries.*'slow': .*stopped at its own time limit"
     with time_limit(index.engine, "50ms"), pytest.raises(EngineError, match=message):
         Ranker(Contender("new", index)).rank(requests, {}, 10)
+
+
+def test_a_search_that_times_out_has_no_latency(index, fills):
+    script = {"source": SLOW}
+    slow = {"script_score": {"query": {"match_all": {}}, "script": script}}
+    single = searching(slow)
+    fused = replace(
+        single, search=replace(single.search, bodies=single.search.bodies * 2, rrf=Rrf())
+    )
+    text = f'{{"size": {{{{size}}}}, "query": {json.dumps(slow)} }}'
+    filled = TemplateRequest(Template("slow.mustache", text), {"size": 3})
+    for requested in (single, fused, *([filled] if fills else [])):
+        timed = [Timed(Contender("new", index), {"q": requested})]
+        with (
+            time_limit(index.engine, "50ms"),
+            pytest.raises(EngineError, match="stopped at its own time limit"),
+        ):
+            measure_latency(timed)
 
 
 def test_an_alias_of_several_indices_is_refused(index):

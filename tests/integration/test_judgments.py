@@ -125,6 +125,10 @@ def test_the_commands(shop, engine_url, tmp_path, monkeypatch):
     found = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
     assert found["unknown"] == {"hat": ["gone"]}
     assert found["queries_without_judgments"] == ["cap"]
+    rated = {"id": "hat", "ratings": [{"_index": "old", "_id": "d1", "rating": 3}]}
+    (tmp_path / "body.json").write_text(json.dumps({"requests": [rated]}))
+    ran = CliRunner().invoke(app, ["check", "body.json", "--url", engine_url])
+    assert f"Warning: body.json: written for 'old', not for '{INDEX}': " in ran.stderr
     indices = ["--ubi-queries", UBI_QUERIES, "--ubi-events", UBI_EVENTS, "--url", engine_url]
     ran = CliRunner().invoke(app, ["from-clicks", "--ubi", *indices])
     assert ran.exit_code == 0, ran.exception

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def test_judgments_are_converted():
     with pytest.raises(InputError, match=r"b\.qrels: exists already; give --force"):
         raise error(judgments.app, "convert", "a.csv", "-o", "b.qrels")
     ok(judgments.app, "convert", "a.csv", "-o", "b.qrels", "--force")
+
+
+def test_a_name_that_ends_in_gz_is_compressed():
+    write("a.csv", HEADER + "hat,7,3\n")
+    ok(judgments.app, "convert", "a.csv", "-o", "b.csv.gz")
+    ok(judgments.app, "convert", "a.csv", "-o", "c.csv.gz")
+    assert (
+        gzip.decompress(Path("b.csv.gz").read_bytes()).decode() == "query,doc_id,grade\nhat,7,3\n"
+    )
+    assert Path("b.csv.gz").read_bytes() == Path("c.csv.gz").read_bytes()
+    assert load_judgments("b.csv.gz").grades == {"hat": {"7": 3}}
 
 
 def test_judgments_are_put_on_another_scale():
@@ -157,6 +169,9 @@ def test_ubi_exports_become_judgments():
         (("log.csv", "log.csv"), "one log is expected, found 2"),
         (("log.csv", "--shares", "1", "--thresholds", "1"), "give --shares or --thresholds, not"),
         (("log.csv", "--thresholds", "a"), r"'a' is not a list of numbers .* \(--thresholds\)"),
+        (("log.csv", "--shares", "nan,nan"), r"shares \[nan, nan\]: give one above 0"),
+        (("log.csv", "--thresholds", "inf"), r"thresholds \[inf\]: give rising numbers"),
+        (("log.csv", "--thresholds", "9"), r"log\.csv: no document attracts more than 9"),
         (("log.csv", "--propensities", "none.csv"), r"none\.csv: no such file"),
         (("log.csv", "-o", "log.csv"), r"log\.csv: exists already"),
     ],
@@ -180,6 +195,7 @@ def test_queries_are_sampled():
     ]
     drawn = load_queries("set.csv")
     assert {query.attributes["band"] for query in drawn} == {"head", "torso", "tail"}
+    assert {name for query in drawn for name in query.attributes} == {"band"}
     with pytest.raises(InputError, match=r"set\.csv: exists already"):
         raise error(queries.app, "sample", "log.csv", "-o", "set.csv")
     arguments = ("log.csv", "-o", "set.csv", "--size", "30", "--force", "--json")

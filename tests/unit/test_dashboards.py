@@ -120,6 +120,11 @@ def test_a_key_goes_in_the_header():
 @pytest.mark.parametrize(
     ("status", "body", "message"),
     [
+        (
+            400,
+            {"error": "no handler found for uri [/api/saved_objects/_import] and method [POST]"},
+            "HTTP 400: .*; is this the address of Kibana, and not of the engine",
+        ),
         (401, {"message": "no"}, r"HTTP 401 \(no\): it does not know this user; set KOKESHI_DASH"),
         (403, {}, "HTTP 403: this user may not import"),
         (404, {"message": "Not Found"}, r"\(Not Found\): there is no such API.*address of Kibana"),
@@ -182,13 +187,24 @@ def test_export_writes_the_file(tmp_path, product):
     assert target.read_bytes() == build_ndjson(product)
 
 
+def test_export_keeps_a_file_unless_forced(tmp_path):
+    target = tmp_path / "charts.ndjson"
+    target.write_text("mine", "utf-8")
+    ran = CliRunner().invoke(app, ["export", "-o", str(target)])
+    assert isinstance(ran.exception, InputError)
+    assert "exists already; give --force" in str(ran.exception)
+    assert target.read_text("utf-8") == "mine"
+    CliRunner().invoke(app, ["export", "-o", str(target), "--force"], catch_exceptions=False)
+    assert target.read_bytes() == build_ndjson("kibana")
+
+
 def test_export_goes_to_standard_output():
     ran = CliRunner().invoke(app, ["export"])
     assert ran.stdout_bytes == build_ndjson("kibana")
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("a.json", "must be named"), ("no/a.ndjson", "no such file")]
+    ("name", "message"), [("a.json", "must be named"), ("no/a.ndjson", "no such folder")]
 )
 def test_export_to_a_bad_place_is_refused(tmp_path, name, message):
     ran = CliRunner().invoke(app, ["export", "-o", str(tmp_path / name)])

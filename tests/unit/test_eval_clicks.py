@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from dataclasses import dataclass
@@ -150,9 +151,18 @@ def test_what_nobody_clicked_has_grade_0():
         ({"shares": (0.5, 0.4)}, r"shares \[0.5, 0.4\]: give one above 0 for each grade, 1 in all"),
         ({"shares": (1.0,)}, "shares"),
         ({"shares": (1.5, -0.5)}, "shares"),
+        ({"shares": (math.nan, math.nan)}, "shares"),
+        ({"shares": (0.5, math.inf)}, "shares"),
         ({"thresholds": (0.3, 0.1)}, r"thresholds \[0.3, 0.1\]: give rising numbers above 0"),
         ({"thresholds": (0.0, 0.1)}, "thresholds"),
         ({"thresholds": ()}, "thresholds"),
+        ({"thresholds": (math.inf,)}, r"thresholds \[inf\]: give rising numbers above 0"),
+        ({"thresholds": (0.1, math.nan)}, "thresholds"),
+        (
+            {"thresholds": (0.5,)},
+            "no document attracts more than 0.5, so all grades would be 0; lower",
+        ),
+        ({"shares": (0.5, 0.5)}, "no document attracts more than 0.4, so all grades would be 0"),
     ],
 )
 def test_options_that_are_no_grades(options, message):

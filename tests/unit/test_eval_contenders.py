@@ -97,10 +97,28 @@ def test_templates_that_give_other_hits_than_asked_for_are_refused(tmp_path):
         Template("a.mustache", '{"query": "{{query_text}}"}')
     with pytest.raises(InputError, match=r"'a.mustache': 'from' leaves out the first hits; delete"):
         Template("a.mustache", '{"size": {{ size }}, "from" : 10}')
+    after = (
+        '{"size": {{size}}, "query": {"match": {"title": "} {{{q}}} \\\\\\" "}}, "from": {{from}}}'
+    )
+    with pytest.raises(InputError, match="'from' leaves out the first hits"):
+        Template("a.mustache", after)
     latin = tmp_path / "latin.mustache"
     latin.write_bytes('{"size": {{size}}, "query": "é"}'.encode("latin-1"))
     with pytest.raises(InputError, match=r"latin.mustache': 'utf-8' codec"):
         load_template(latin)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        '"query": {"range": {"price": {"from": 1, "to": {{price}}}}}',
+        '"query": {"bool": {"filter": [{{#toJson}}filter{{/toJson}}, {"range": {"x": {"from": 1}}}]}}',
+        '"query": {"match": {"title": "{{query_text}} \\"from\\": } "}}, "sort": ["from"]',
+    ],
+)
+def test_a_template_may_have_a_from_that_is_not_its_own(part):
+    source = f'{{"size": {{{{size}}}}, {part}}}'
+    assert Template("a.mustache", source).source == source
 
 
 def test_a_template_gets_the_text_the_size_the_filter_and_the_attributes():

@@ -21,13 +21,13 @@ def system(label, judged):
     )
 
 
-def difference(delta, p, *, queries=116, half=0.03, mde=0.045):
+def difference(delta, p, *, queries=116, half=0.03, mde=0.045, label="nDCG@10"):
     """half: of the width of the interval."""
     if delta is None:
-        return Difference(label="nDCG@10", queries=0, before=None, after=None, delta=None)
+        return Difference(label=label, queries=0, before=None, after=None, delta=None)
     tested = p is not None
     return Difference(
-        label="nDCG@10",
+        label=label,
         queries=queries,
         before=0.5,
         after=0.5 + delta,
@@ -84,13 +84,14 @@ def judge(
     half=0.03,
     missing=None,
     slices=(),
+    label="nDCG@10",
 ):
     """Decide. judged: of baseline and candidate. condensed: delta, p, half; as the difference if None."""
     alone = condensed or (delta, p)
     return decide(
         system("old", judged[0]),
         system("new", judged[1]),
-        difference(delta, p, queries=queries, mde=mde, half=half),
+        difference(delta, p, queries=queries, mde=mde, half=half, label=label),
         difference(alone[0], alone[1], half=alone[2] if len(alone) > 2 else half),
         impact(*moved),
         missing or open_hits(delta or 0.0, bounds),
@@ -128,6 +129,32 @@ def test_a_large_significant_gain_deserves_a_test():
         found
     )
     assert found.to_judge == ()
+
+
+@pytest.mark.parametrize(("delta", "bounds"), [(UP, (-0.9, -0.8)), (DOWN, (0.8, 0.9))])
+def test_bounds_of_the_other_sign_prove_nothing(delta, bounds):
+    """Of a rounded figure, or of another measure than the one that decides."""
+    low = (0.2, 0.9) if delta > 0 else (0.9, 0.2)
+    found = judge(delta, judged=low, condensed=(0.0, 1.0), bounds=bounds)
+    assert found.verdict not in ("A/B test", "reject")
+
+
+@pytest.mark.parametrize(("delta", "bounds"), [(UP, (0.01, 0.09)), (DOWN, (-0.09, -0.01))])
+def test_bounds_of_ndcg_say_nothing_of_another_measure(delta, bounds):
+    """The side that loses lacks the grades, and no grade could turn nDCG."""
+    judged = (0.2, 0.9) if delta > 0 else (0.9, 0.2)
+    sure = judge(delta, judged=judged, condensed=(0.0, 1.0), bounds=bounds)
+    assert sure.verdict == ("A/B test" if delta > 0 else "reject")
+    open_ = judge(delta, judged=judged, condensed=(0.0, 1.0), bounds=bounds, label="RR@10")
+    assert open_.verdict == "collect judgments"
+    assert "nDCG" not in first(open_)
+    assert open_.to_judge
+
+
+def test_what_the_graded_hits_do_not_prove_is_not_said():
+    assert "those that have one say the same." in first(judge())
+    weak = first(judge(condensed=(0.01, 0.4, 0.03)))
+    assert "point the same way, though not significantly" in weak
 
 
 def test_a_part_that_is_worse_by_itself_is_named_beside_the_verdict():
@@ -224,7 +251,7 @@ def test_too_few_graded_queries():
 def test_without_hits_of_the_baseline_the_impact_is_unknown():
     found = judge(moved=(None, None))
     assert found.verdict == "collect judgments"
-    assert first(found).startswith("No impact is known, since the baseline returns nothing")
+    assert first(found).startswith("No impact is known, since neither the baseline")
     assert verdict(DOWN, moved=(None, None)) == "reject"
 
 
@@ -370,7 +397,7 @@ def test_a_loss_that_grades_could_undo_but_not_make_a_gain_is_skipped():
 def test_a_candidate_without_hits_lacks_no_grade():
     found = judge(DOWN, judged=(0.9, None))
     assert found.verdict == "reject"
-    assert "Judged@10 of the candidate is 1.00" in text(found)
+    assert "Judged@10 of the candidate is unknown (no hits), of the baseline 0.90" in text(found)
 
 
 # Gains that missing grades may explain

@@ -159,6 +159,7 @@ def test_depths_are_kept_apart(run):
 def test_without_judgments_there_is_an_impact_and_no_improvement(run):
     queries = [EvalQuery(text, text) for text in ("hat", "shoe")]
     evaluation = run(judgments=Judgments({}), queries=queries)
+    assert "No judgments are given: only the impact is known." in evaluation.notes
     candidate = evaluation.candidates[0]
     assert candidate.improvement["nDCG@10"].delta is None
     assert candidate.impact.change is not None
@@ -210,6 +211,7 @@ def test_eighty_columns_cut_no_figure_of_the_queries(run):
         ({"k": 0}, "options: k: 0 is not accepted"),
         ({"gain": "cubic"}, "options: gain: 'cubic' is not accepted"),
         ({"measures": ("nDCG", "MRR")}, "options: measures: 'MRR' is not accepted"),
+        ({"measures": ("RR", "RR")}, "options: measures: .*a measure is named twice"),
         ({"slices": ("colour",)}, "slices: no query has the attribute 'colour'"),
         ({"rule": {"min_impact": 2}}, "options: rule.min_impact: 2 is not accepted"),
     ],
@@ -224,8 +226,35 @@ def test_judgments_that_can_say_nothing(run):
         run(judgments=parse_judgments("query,doc_id,grade\nhat,a,0\n"))
     with pytest.raises(InputError, match="none of its 1 documents is in the index 'shop'"):
         run(judgments=parse_judgments("query,doc_id,grade\nhat,zz,1\n"))
+    with pytest.raises(InputError, match="all 1 grades are 0"):
+        run(queries=[EvalQuery("sock", "sock")])
     with pytest.raises(InputError, match="none of the 1 queries has a judgment"):
         run(queries=[EvalQuery("q1", "hat")])
+
+
+def test_queries_and_documents_without_a_judgment_are_told(run):
+    judgments = parse_judgments("query,doc_id,grade\nhat,a,2\nhat,zz,1\nhat,yy,0\n")
+    queries = [EvalQuery("hat", "hat"), EvalQuery("cap", "cap"), EvalQuery("sock", "sock")]
+    found = run(judgments=judgments, queries=queries)
+    assert "2 queries ('cap', 'sock') without any judgment left out" in " ".join(found.notes)
+    assert found.warnings == (
+        "2 of 3 queries have no judgment: the means are those of the others; judgments name a query "
+        "by its id",
+        "2 of 3 judgments are of documents that 'shop' does not have: are they of another index?",
+    )
+
+
+def test_a_filter_that_leaves_nothing_is_no_fault_of_the_judgments(run):
+    found = run(queries=[EvalQuery("hat", "hat", filter="price > 1000")])
+    assert found.warnings == (
+        "no contender returns anything for a judged query: check the filters",
+    )
+
+
+@pytest.mark.parametrize("weight", [0.0, -2.0, float("inf"), float("nan")])
+def test_a_weight_is_above_zero(run, weight):
+    with pytest.raises(InputError, match="query 'hat': weight"):
+        run(queries=[EvalQuery("hat", "hat", weight=weight)])
 
 
 def test_judged_documents_that_the_index_lacks_are_noted(run):

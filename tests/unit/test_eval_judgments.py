@@ -9,7 +9,8 @@ import pytest
 from kokeshi.errors import InputError
 from kokeshi_eval.judgments import (
     Judgments,
-    check_grades,
+    check_any_positive,
+    check_indices,
     check_queries,
     load_judgments,
     parse_judgments,
@@ -258,7 +259,7 @@ def test_what_cannot_be_written_says_so(tmp_path):
         write_judgments(Judgments(GRADES), tmp_path / "b.json", "rank_eval")
     with pytest.raises(InputError, match="id 'red hat': qrels part ids by spaces; write .csv"):
         write_judgments(Judgments({"red hat": {"7": 1}}), tmp_path / "b.qrels")
-    with pytest.raises(InputError, match="no such file or directory"):
+    with pytest.raises(InputError, match="no such folder '.*/?no'; make it first"):
         write_judgments(Judgments(GRADES), tmp_path / "no" / "b.csv")
     assert list(tmp_path.iterdir()) == []
 
@@ -302,9 +303,27 @@ def test_a_scale_is_pairs_of_grades(text):
 
 
 def test_grades_that_are_all_zero_say_nothing():
-    check_grades(Judgments({"hat": {"7": 0, "8": 1}}))
+    check_any_positive(Judgments({"hat": {"7": 0, "8": 1}}))
     with pytest.raises(InputError, match="judgments: all 2 grades are 0, so no ranking is better"):
-        check_grades(Judgments({"hat": {"7": 0, "8": 0}}))
+        check_any_positive(Judgments({"hat": {"7": 0, "8": 0}}))
+
+
+def test_judgments_of_another_index_are_doubted():
+    body = json.loads(json.dumps(RANK_EVAL))
+    ratings = body["requests"][0]["ratings"]
+    ratings[0]["_index"], ratings[1]["_index"] = "shop-v1", "old"
+    found = parse_judgments(json.dumps(body), "body.json", "rank_eval")
+    assert found.indices == ("shop-v1", "old", "shop")
+    said = check_indices(found, "shop-v1", "shop")
+    assert said.startswith("body.json: written for 'old', not for 'shop': ")
+    assert "written for 'shop-v1', 'old'," in check_indices(found, "shop-v2", "shop")
+    assert (
+        check_indices(parse_judgments(json.dumps(RANK_EVAL), "x", "rank_eval"), "v1", "shop")
+        is None
+    )
+    assert check_indices(Judgments(GRADES), "v1", "shop") is None
+    del ratings[0]["_index"]
+    assert parse_judgments(json.dumps(body), "x", "rank_eval").indices == ("old", "shop")
 
 
 def test_queries_without_judgments_are_named():

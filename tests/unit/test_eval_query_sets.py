@@ -35,9 +35,9 @@ def test_only_the_text_is_needed(tmp_path):
     )
 
 
-def test_other_columns_are_attributes(tmp_path):
+def test_other_columns_are_attributes_but_a_count_is_none(tmp_path):
     (tmp_path / "q.jsonl").write_text(
-        '{"query": "hat", "id": 7, "weight": 2, "sale": true, "words": 3, "brand": null}\n'
+        '{"query": "hat", "id": 7, "weight": 2, "sale": true, "words": 3, "brand": null, "count": 9}\n'
     )
     (query,) = load_queries(tmp_path / "q.jsonl")
     assert query == EvalQuery("7", "hat", None, 2.0, {"sale": "true", "words": "3"})

@@ -1,5 +1,6 @@
 """JUnit XML that pipelines can read: what both common schemas require, in their order."""
 
+import json
 import re
 from xml.etree import ElementTree as ET
 
@@ -85,6 +86,7 @@ def test_without_figures_of_the_engine_there_is_nothing_to_agree_with():
     hybrid, two_stage = read(build_evaluation())
     assert outcomes(hybrid)["engine"] == []
     assert outcomes(two_stage)["engine"] == ["skipped"]
+    assert outcomes(two_stage)["engine of the baseline"] == []
     assert (
         two_stage.find("testcase[@name='engine']/skipped").text == "_rank_eval has no such search"
     )
@@ -96,6 +98,16 @@ def test_a_figure_that_its_hits_do_not_give_fails():
     root = read(type(build_evaluation()).model_validate_json(text))
     failure = root[0].find("testcase[@name='engine']/failure")
     assert "not of its hits" in failure.get("message")
+
+
+def test_a_figure_of_the_baseline_that_its_hits_do_not_give_fails():
+    saved = json.loads(build_evaluation().model_dump_json())
+    saved["queries"][0]["baseline"]["engine"]["nDCG@10"]["expected"] = 2.0
+    for suite in read(type(build_evaluation()).model_validate(saved)):
+        failure = suite.find("testcase[@name='engine of the baseline']/failure")
+        assert failure.get("message").startswith("1 figure not of its hits ")
+        assert "its hits give 2.0" in failure.text
+        assert outcomes(suite)["engine"] != ["failure"]
 
 
 def test_text_that_no_xml_may_hold_is_replaced():

@@ -81,7 +81,7 @@ def test_a_pair_has_both_lists_and_both_requests():
 
 def test_figures_with_another_definition_are_flagged_and_not_wrong():
     flags = build_flags(EVALUATION)
-    assert [(flag.query.id, flag.system, flag.label, flag.wrong) for flag in flags] == [
+    assert [(flag.query.id, flag.system, flag.label, flag.figure.wrong) for flag in flags] == [
         ("q29", "bm25", "nDCG@10", False)
     ]
 
@@ -95,7 +95,7 @@ def test_a_figure_that_its_hits_do_not_give_is_wrong_and_comes_first():
     )
     query = last.model_copy(update={"candidates": (answer, *last.candidates[1:])})
     changed = EVALUATION.model_copy(update={"queries": (*EVALUATION.queries[:-1], query)})
-    assert [flag.wrong for flag in build_flags(changed)] == [True, False]
+    assert [flag.figure.wrong for flag in build_flags(changed)] == [True, False]
     assert [flag.query.id for flag in build_wrong(changed, "hybrid")] == ["q40"]
     assert build_wrong(changed, "bm25") == ()
 

@@ -11,8 +11,10 @@ import typer
 from rich.markup import escape
 
 from kokeshi.cli.common import JsonOption, out, print_json
+from kokeshi.cli.judged import ForceOption
 from kokeshi.errors import InputError
 from kokeshi_eval.dashboards import Dashboards, Product, build_ndjson, import_objects
+from kokeshi_eval.files import write_bytes
 
 app = typer.Typer(
     help="Charts of saved evaluations in Kibana and OpenSearch Dashboards.", no_args_is_help=True
@@ -45,6 +47,7 @@ def export(
         Path | None,
         typer.Option("--output", "-o", help="The file, *.ndjson; else standard output."),
     ] = None,
+    force: ForceOption = False,
 ) -> None:
     """Write the dashboard with all it needs as saved objects, which its Import button takes."""
     content = build_ndjson(_name(product))
@@ -53,11 +56,7 @@ def export(
         return
     if output.suffix != ".ndjson":
         raise InputError(f"{output}: a file of saved objects must be named *.ndjson (--output)")
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        reason = (error.strerror or "cannot be written").lower()
-        raise InputError(f"{output}: {reason} (--output)") from None
+    write_bytes(output, content, force=force)
     out.print(f"Wrote {escape(str(output))}.", soft_wrap=True)
 
 

@@ -22,9 +22,11 @@ from kokeshi.cli.common import (
     takes_connection,
 )
 from kokeshi.connect import connect
+from kokeshi.engines import Engine
 from kokeshi.engines.settings import Settings
 from kokeshi.errors import InputError
 from kokeshi.index import Index
+from kokeshi.schema import load_spec
 from kokeshi.types import Json
 from kokeshi_eval import (
     ENGINE_MEASURES,
@@ -41,9 +43,9 @@ from kokeshi_eval import (
     parse_options,
     print_evaluation,
 )
-from kokeshi_eval.judgments import Merge
+from kokeshi_eval.judgments import parse_scale
 from kokeshi_eval.model import Gain
-from kokeshi_eval.report import read_evaluation, write_report
+from kokeshi_eval.report import check_report, read_evaluation, write_report
 from kokeshi_eval.store import list_evaluations, load_evaluation, save_evaluation
 
 app = typer.Typer(
@@ -114,9 +116,10 @@ def compare(
             "--judgments", "-j", help="Graded documents; repeated, a rater each. None: only impact."
         ),
     ] = None,
-    merge: Annotated[
-        Merge, typer.Option("--merge", help="One grade where raters differ; ties go to the lower.")
-    ] = "refuse",
+    format: judgments_commands.FormatOption = "auto",  # noqa: A002
+    merge: judgments_commands.MergeOption = "refuse",
+    scale: judgments_commands.ScaleOption = None,
+    max_grade: judgments_commands.MaxGradeOption = None,
     queries: Annotated[
         Path | None,
         typer.Option("--queries", "-q", help="Query set, with filters, weights and attributes."),
@@ -173,7 +176,7 @@ def compare(
     min_delta: Annotated[
         float,
         typer.Option(
-            "--min-delta", help="nDCG that counts as a change.", rich_help_panel=_DECISION
+            "--min-delta", help="Change of the main measure that counts.", rich_help_panel=_DECISION
         ),
     ] = Rule().min_delta,
     min_judged: Annotated[
@@ -208,16 +211,23 @@ def compare(
         rule={"min_impact": min_impact, "min_delta": min_delta, "min_judged": min_judged},
     )
     passes = _verdicts(passing)
-    graded = load_judgments(*judgments, merge=merge) if judgments else Judgments({})
+    _check(output, force=force)
+    graded = Judgments({})
+    if judgments:
+        mapped = parse_scale(scale) if scale else None
+        graded = load_judgments(
+            *judgments, format=format, merge=merge, scale=mapped, max_grade=max_grade
+        )
     asked = load_queries(queries) if queries else None
     with ExitStack() as stack:
         opened = _Indices(stack, spec, connection)
         contenders = [parse_contender(text, opened.open) for text in (baseline, *candidate)]
         evaluation = evaluate(contenders[0], contenders[1:], graded, asked, options)
+        _print(evaluation, json=json, every=every)
         _write(evaluation, output, passes, force=force)
         if store:
             save_evaluation(contenders[0].index.engine, evaluation)
-    _print(evaluation, passes if gate else None, json=json, every=every)
+    _close(evaluation, passes if gate else None)
 
 
 @app.command()
@@ -234,28 +244,32 @@ def report(
     every: Annotated[
         bool, typer.Option("--all", help="Show all queries, not only the extremes.")
     ] = False,
+    spec: SpecOption = DEFAULT_SPEC,
     connection: Settings | None = None,
     json: JsonOption = False,
 ) -> None:
     """Show an evaluation again, or write it in other forms."""
     passes = _verdicts(passing)
-    if Path(evaluation).suffix == ".json":
-        found = read_evaluation(Path(evaluation))
+    _check(output, force=force)
+    if (path := Path(evaluation)).suffix or path.exists():
+        found = read_evaluation(path)
     else:
-        with connect(connection) as engine:
+        with _engine(spec, connection) as engine:
             found = load_evaluation(engine, evaluation)
+    _print(found, json=json, every=every)
     _write(found, output, passes, force=force)
-    _print(found, passes if gate else None, json=json, every=every)
+    _close(found, passes if gate else None)
 
 
 @app.command("list")
 @takes_connection
 def list_(
+    spec: SpecOption = DEFAULT_SPEC,
     connection: Settings | None = None,
     json: JsonOption = False,
 ) -> None:
     """List the evaluations that were kept with --store, the newest first."""
-    with connect(connection) as engine:
+    with _engine(spec, connection) as engine:
         found = list_evaluations(engine)
     if json:
         print_json(found)
@@ -303,6 +317,17 @@ def _verdicts(names: list[str] | None) -> frozenset[Verdict]:
     return frozenset(VERDICTS[name] for name in names or ("ab-test",))
 
 
+def _engine(spec: Path, connection: Settings | None) -> Engine:
+    """Return the engine of the connection, or else that of the spec, where there is one."""
+    return connect(connection, load_spec(spec).engine if spec.exists() else None)
+
+
+def _check(output: list[Path] | None, *, force: bool) -> None:
+    """Refuse what cannot be written before anything is measured."""
+    for path in output or ():
+        check_report(path, force=force)
+
+
 def _write(
     evaluation: Evaluation,
     output: list[Path] | None,
@@ -315,17 +340,20 @@ def _write(
         err.print(f"Wrote {path}", markup=False)
 
 
-def _print(
-    evaluation: Evaluation, passing: frozenset[Verdict] | None, *, json: bool, every: bool
-) -> None:
-    """Print it, and end with exit code 1 where a gate is asked for and closed."""
+def _print(evaluation: Evaluation, *, json: bool, every: bool) -> None:
     if json:
         print_json(evaluation.model_dump(mode="json"))
     else:
         print_evaluation(evaluation, out, every=every)
-    if passing is None:
-        return
-    closed = [one for one in evaluation.candidates if one.decision.verdict not in passing]
+
+
+def _close(evaluation: Evaluation, passing: frozenset[Verdict] | None) -> None:
+    """End with exit code 1 where a gate is asked for and a verdict does not pass it."""
+    closed = [
+        one
+        for one in evaluation.candidates
+        if passing is not None and one.decision.verdict not in passing
+    ]
     for one in closed:
         err.print(f"Gate: {one.system.label}: {one.decision.verdict}", style="red", markup=False)
     if closed:

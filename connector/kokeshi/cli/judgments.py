@@ -27,7 +27,8 @@ from kokeshi_eval.judgments import (
     Format,
     Judgments,
     Merge,
-    check_grades,
+    check_any_positive,
+    check_indices,
     check_queries,
     find_unknown,
     load_judgments,
@@ -118,19 +119,26 @@ def check(
 ) -> None:
     """Say whether judgments can be used on an index, and which of their documents it lacks."""
     judgments = load_judgments(*files, format=format, merge=merge_by, max_grade=max_grade)
-    check_grades(judgments)
+    check_any_positive(judgments)
     ungraded = check_queries(judgments, load_queries(queries)) if queries else ()
     with Index.open(spec, connection) as index:
         unknown = find_unknown(index.engine, index.spec.index, judgments)
+        doubt = _check_indices(judgments, index)
     if json:
-        found = {"unknown": unknown.by_query, "queries_without_judgments": ungraded}
+        found = {
+            "unknown": unknown.by_query,
+            "queries_without_judgments": ungraded,
+            "indices": judgments.indices,
+        }
         print_json(describe(judgments) | {"index": unknown.index} | found)
         return
     out.print(table_of(judgments))
     for query, doc_id in _first(unknown.by_query):
         out.print(f"Not in the index: {escape(doc_id)} of '{escape(query)}'", soft_wrap=True)
-    _warn(unknown.count, f"judgments are of documents that '{unknown.index}' does not have")
-    _warn(len(ungraded), "queries have no judgments")
+    if doubt:
+        _warn(doubt)
+    _warn_of(unknown.count, f"judgments are of documents that '{unknown.index}' does not have")
+    _warn_of(len(ungraded), "queries have no judgments")
 
 
 def _write(
@@ -144,11 +152,21 @@ def _write(
     out.print(f"Wrote {escape(str(output))}.", soft_wrap=True)
 
 
+def _check_indices(judgments: Judgments, index: Index) -> str | None:
+    if not judgments.indices:
+        return None
+    return check_indices(judgments, index.concrete_name(), index.spec.index)
+
+
 def _first(by_query: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
     pairs = ((query, doc_id) for query, ids in by_query.items() for doc_id in ids)
     return list(islice(pairs, SHOWN))
 
 
-def _warn(count: int, what: str) -> None:
+def _warn_of(count: int, what: str) -> None:
     if count:
-        err.print(f"Warning: {count:,} {what}.", style="yellow", markup=False, soft_wrap=True)
+        _warn(f"{count:,} {what}")
+
+
+def _warn(what: str) -> None:
+    err.print(f"Warning: {what}.", style="yellow", markup=False, soft_wrap=True)

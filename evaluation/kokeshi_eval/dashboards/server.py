@@ -20,6 +20,7 @@ _NAMES: Final[Mapping[Product, str]] = {
     "opensearch-dashboards": "OpenSearch Dashboards",
 }
 _REFUSED: Final[Mapping[int, str]] = {
+    400: "it does not know such an import; is this the address of {name}, and not of the engine?",
     401: "it does not know this user; set KOKESHI_DASHBOARDS_USER and KOKESHI_DASHBOARDS_PASSWORD, or "
     "KOKESHI_DASHBOARDS_API_KEY",
     403: "this user may not import saved objects; give the role that may",

@@ -3,7 +3,13 @@
 Read from files of several formats and raters (`load_judgments`), or estimated from clicks.
 """
 
-from kokeshi_eval.judgments.check import Unknown, check_grades, check_queries, find_unknown
+from kokeshi_eval.judgments.check import (
+    Unknown,
+    check_any_positive,
+    check_indices,
+    check_queries,
+    find_unknown,
+)
 from kokeshi_eval.judgments.load import load_judgments, parse_judgments
 from kokeshi_eval.judgments.model import MAX_GRADE, Format, Judgments, Merge
 from kokeshi_eval.judgments.raters import krippendorff_alpha
@@ -16,7 +22,8 @@ __all__ = [
     "Judgments",
     "Merge",
     "Unknown",
-    "check_grades",
+    "check_any_positive",
+    "check_indices",
     "check_queries",
     "find_unknown",
     "krippendorff_alpha",

@@ -11,6 +11,7 @@ from kokeshi.errors import InputError
 from kokeshi.types import Json
 from kokeshi_eval.judgments.model import Judgments
 from kokeshi_eval.queries import EvalQuery
+from kokeshi_eval.ranking import quoted
 
 BATCH: Final = 1_000
 """Ids of one search; an engine returns at most 10,000 hits."""
@@ -29,7 +30,7 @@ class Unknown:
         return sum(map(len, self.by_query.values()))
 
 
-def check_grades(judgments: Judgments) -> None:
+def check_any_positive(judgments: Judgments) -> None:
     """Raise InputError where every grade is 0, or there is none: all rankings are equally good then."""
     if not judgments.max_grade:
         raise InputError(
@@ -49,6 +50,20 @@ def check_queries(judgments: Judgments, queries: Iterable[EvalQuery]) -> tuple[s
             f"query set has no column id; theirs are such as '{next(iter(judgments.grades), '')}'"
         )
     return ungraded
+
+
+def check_indices(judgments: Judgments, concrete: str, alias: str) -> str | None:
+    """Return a sentence to warn with where files name another index than is searched; else None.
+
+    concrete, alias: the names of that index; the same where it has no alias.
+    """
+    others = [name for name in judgments.indices if name not in (concrete, alias)]
+    if not others:
+        return None
+    return (
+        f"{judgments.name}: written for {quoted(others)}, not for '{alias}': grades hold only if ids "
+        "mean the same documents in both"
+    )
 
 
 def find_unknown(engine: Engine, index: str, judgments: Judgments) -> Unknown:

@@ -11,8 +11,10 @@ Both are right on average; `coec` varies less, as a rare click far down does not
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
@@ -83,6 +85,11 @@ def grade_clicks(
             f"{log.name}: all documents attract the same, so no grade tells them apart; "
             "give --thresholds"
         )
+    if attracts.max() <= bounds[0]:
+        raise InputError(
+            f"{log.name}: no document attracts more than {bounds[0]:.4g}, so all grades would be 0; "
+            "lower --thresholds, or let natural breaks find them"
+        )
     pairs = [log.pairs[row] for row in supported.tolist()]
     return ClickGrades(
         _judge(pairs, attracts, bounds, log.name),
@@ -122,7 +129,8 @@ def _bounds(
 
 
 def _quantiles(attracts: Floats, shares: Sequence[float]) -> Floats:
-    if not 2 <= len(shares) <= MAX_GRADE + 1 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+    whole = all(share > 0 for share in shares) and math.isclose(sum(shares), 1, abs_tol=1e-6)
+    if not (2 <= len(shares) <= MAX_GRADE + 1 and whole):
         raise InputError(
             f"shares {list(shares)}: give one above 0 for each grade, 1 in all (--shares)"
         )
@@ -131,8 +139,8 @@ def _quantiles(attracts: Floats, shares: Sequence[float]) -> Floats:
 
 
 def _checked(thresholds: Sequence[float]) -> tuple[float, ...]:
-    steps = np.diff([0.0, *thresholds])
-    if not 1 <= len(thresholds) <= MAX_GRADE or not (steps > 0).all():
+    rising = all(low < high for low, high in pairwise((0.0, *thresholds, math.inf)))
+    if not (1 <= len(thresholds) <= MAX_GRADE and rising):
         raise InputError(
             f"thresholds {list(thresholds)}: give rising numbers above 0, one for each grade from 1 "
             "(--thresholds)"

@@ -145,13 +145,14 @@ def _quepid_ratings(found: Any, place: str) -> Iterator[tuple[str, Any, str | No
 
 
 def _read_rank_eval(text: str, name: str) -> Iterator[Rating]:
-    """The body of a `_rank_eval` request; its searches and the names of its indices are passed over."""
+    """The body of a `_rank_eval` request; its searches are passed over."""
     requests = _load(text, name).get("requests")
     for place, request in _objects(requests, f"{name}, requests"):
         query = Row(place, request).text("id")
         for where, rating in _objects(request.get("ratings", []), f"{place}.ratings"):
             row = Row(where, rating)
-            yield Rating(query, row.text("_id"), rating.get("rating", ""), None, where)
+            index = row.text("_index") if rating.get("_index") is not None else None
+            yield Rating(query, row.text("_id"), rating.get("rating", ""), None, where, index)
 
 
 _READERS: Final[dict[Format, Callable[[str, str], Iterator[Rating]]]] = {

@@ -71,6 +71,7 @@ class Panel:
         self._grades: dict[str, dict[str, dict[str, int]]] = {}
         self._places: dict[tuple[str, str, str], str] = {}
         self._merged = self._unrated = 0
+        self._indices: dict[str, None] = {}
 
     def add(
         self,
@@ -88,6 +89,8 @@ class Panel:
             grade = read_grade(rating, scale, MAX_GRADE if max_grade is None else max_grade)
             self._add(rating, grade, rating.rater or (source if self._several else ""))
             top, count = max(top, grade), count + 1
+            if rating.index_name is not None:
+                self._indices[rating.index_name] = None
         if not count:
             raise InputError(f"{source}: no judgments; give rows of query, doc_id, grade")
         return top
@@ -109,6 +112,7 @@ class Panel:
             ),
             name=name,
             unrated=self._unrated,
+            indices=tuple(self._indices),
         )
 
     def _add(self, rating: Rating, grade: int, rater: str) -> None:

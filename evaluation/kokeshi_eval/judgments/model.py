@@ -18,6 +18,7 @@ class Rating(NamedTuple):
     """What one line of a file says. grade: as it is written, None where there is none.
 
     rater: who graded, None where the file does not say. where: file and line, for messages.
+    index_name: where the document is, None where the file does not say.
     """
 
     query: str
@@ -25,6 +26,7 @@ class Rating(NamedTuple):
     grade: object
     rater: str | None
     where: str
+    index_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Judgments:
     merged: rows left out because they say the same again. unrated: rows left out because they have no
     grade. raters: how many people, or files, graded. agreement: Krippendorff's ordinal alpha, None where
     no document has two raters or all grades are equal. name: what messages and reports call them.
+    indices: that the files say the documents are of, concrete ones or aliases; only bodies of
+    `_rank_eval` do.
     """
 
     grades: Mapping[str, Mapping[str, int]]
@@ -42,6 +46,7 @@ class Judgments:
     agreement: float | None = None
     name: str = "judgments"
     unrated: int = 0
+    indices: tuple[str, ...] = ()
 
     @property
     def queries(self) -> list[str]:

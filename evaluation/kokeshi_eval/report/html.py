@@ -13,7 +13,7 @@ import orjson
 
 from kokeshi.errors import MissingExtraError
 from kokeshi_eval.charts import Chart
-from kokeshi_eval.images import draw_png, draw_svg, load_vega
+from kokeshi_eval.images import draw_png, draw_svg, load_vega, require_images
 from kokeshi_eval.model import Candidate, Difference, Evaluation
 from kokeshi_eval.report import figures
 from kokeshi_eval.report.facts import build_facts, build_title, moment
@@ -43,6 +43,12 @@ def build_html(evaluation: Evaluation, charts: Mapping[str, Chart]) -> str:
     view = _view(evaluation, charts)
     length = len(template.render(view, size="").encode())
     return template.render(view, size=f"{length / 1e6:.1f} MB")
+
+
+def require_html() -> None:
+    """Raise MissingExtraError without the extra `report`."""
+    _environment()
+    require_images()
 
 
 def _view(evaluation: Evaluation, charts: Mapping[str, Chart]) -> dict[str, Any]:

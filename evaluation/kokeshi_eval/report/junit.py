@@ -13,7 +13,7 @@ from datetime import timezone
 from typing import Final, Literal
 from xml.etree import ElementTree as ET
 
-from kokeshi_eval.model import Candidate, Difference, Evaluation, Verdict
+from kokeshi_eval.model import Candidate, Difference, Evaluation, System, Verdict
 from kokeshi_eval.report.facts import build_facts, moment
 from kokeshi_eval.report.figures import count, interval, number, p_value, signed
 from kokeshi_eval.report.tables import build_wrong
@@ -39,8 +39,9 @@ def build_junit(evaluation: Evaluation, *, passing: frozenset[Verdict] = PASSING
     """Return the XML. passing: verdicts that the gate lets through.
 
     Cases of a suite: `gate`, failed where the verdict is not in `passing`, skipped where it is and is
-    no "A/B test"; each measure, failed where it falls significantly; `engine`, failed where a figure
-    of the engine's is not what its own definition gives for its hits. A case without figures is skipped.
+    no "A/B test"; each measure, failed where it falls significantly; `engine` and `engine of the
+    baseline`, failed where a figure of the engine's is not what its own definition gives for its hits. A
+    case without figures is skipped.
     """
     root = ET.Element("testsuites")
     for n, candidate in enumerate(evaluation.candidates):
@@ -56,7 +57,8 @@ def _cases(
     yield _gate(candidate, passing)
     for name, difference in candidate.improvement.items():
         yield _measure(name, difference, evaluation.options.alpha)
-    yield _engine(evaluation, candidate)
+    yield _engine("engine", evaluation, candidate.system)
+    yield _engine("engine of the baseline", evaluation, evaluation.baseline)
 
 
 def _gate(candidate: Candidate, passing: frozenset[Verdict]) -> Case:
@@ -84,18 +86,17 @@ def describe_difference(d: Difference) -> str:
     )
 
 
-def _engine(evaluation: Evaluation, candidate: Candidate) -> Case:
-    if not candidate.system.engine:
-        why = candidate.system.route.why
-        return Case("engine", "skipped", (why or "the engine gave no figures of its own",))
-    wrong = build_wrong(evaluation, candidate.system.label)
+def _engine(name: str, evaluation: Evaluation, system: System) -> Case:
+    if not system.engine:
+        return Case(name, "skipped", (system.route.why or "the engine gave no figures of its own",))
+    wrong = build_wrong(evaluation, system.label)
     if not wrong:
-        return Case("engine", None)
+        return Case(name, None)
     lines = [
         f"{one.query.text}: {one.label} {one.figure.value!r}, its hits give {one.figure.expected!r}"
         for one in wrong[:MAX_QUERIES]
     ]
-    return Case("engine", "failure", (f"{count(len(wrong), 'figure')} not of its hits", *lines))
+    return Case(name, "failure", (f"{count(len(wrong), 'figure')} not of its hits", *lines))
 
 
 def _suite(

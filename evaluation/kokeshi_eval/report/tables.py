@@ -12,19 +12,15 @@ from kokeshi_eval.report.lists import describe
 MAX_ROWS: Final = 500
 """Of one table: a page for people. The JSON has every row."""
 
-TOLERANCE: Final = 1e-6
-"""Two programs that compute the same figure differ by less."""
-
 
 @dataclass(frozen=True)
 class Flag:
-    """A figure of the engine's that is not the standard one. wrong: nor the one of its own definition."""
+    """A figure of the engine's that is not the standard one, or not even that of its own definition."""
 
     query: QueryResult
     system: str
     label: str
     figure: EngineFigure
-    wrong: bool
 
 
 @dataclass(frozen=True)
@@ -40,12 +36,12 @@ class ToJudge:
 
 def build_flags(evaluation: Evaluation) -> tuple[Flag, ...]:
     """Return every figure of the engine's that needs a word; those that are wrong first."""
-    return tuple(sorted(_flags(evaluation), key=lambda flag: not flag.wrong))
+    return tuple(sorted(_flags(evaluation), key=lambda flag: not flag.figure.wrong))
 
 
 def build_wrong(evaluation: Evaluation, label: str) -> tuple[Flag, ...]:
     """Return the figures of one contender's that disagree with the hits that came with them."""
-    return tuple(flag for flag in _flags(evaluation) if flag.wrong and flag.system == label)
+    return tuple(flag for flag in _flags(evaluation) if flag.figure.wrong and flag.system == label)
 
 
 def build_to_judge(evaluation: Evaluation, candidate: Candidate) -> tuple[ToJudge, ...]:
@@ -69,6 +65,5 @@ def _flags(evaluation: Evaluation) -> Iterator[Flag]:
         answers = (query.baseline, *(one.ranked for one in query.candidates))
         for system, ranked in zip(labels, answers, strict=True):
             for label, figure in ranked.engine.items():
-                wrong = abs(figure.value - figure.expected) > TOLERANCE
-                if wrong or figure.why:
-                    yield Flag(query, system, label, figure, wrong)
+                if figure.wrong or figure.why:
+                    yield Flag(query, system, label, figure)
