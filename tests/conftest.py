@@ -33,6 +33,9 @@ NOT_ACCEPTED = (
     "once; set KOKESHI_ACCEPT_ELASTIC_LICENSE=yes"
 )
 
+# what an earlier run of the tests encoded must not answer in place of an encoder under test
+os.environ.setdefault("KOKESHI_EMBEDDING_CACHE", "off")
+
 # a shell starts background jobs with Ctrl-C ignored, which every child here would inherit
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -69,6 +69,7 @@ HEAVY = {
     "ir_measures",
     "onnxruntime",
     "opensearchpy",
+    "prometheus_client",
     "scipy",
     "torch",
     "wordllama",

@@ -10,6 +10,7 @@ import typer
 
 import kokeshi
 from kokeshi.cli import (
+    cache,
     codes,
     dashboards,
     demo,
@@ -19,6 +20,7 @@ from kokeshi.cli import (
     init,
     mapping,
     search,
+    size,
     spec,
     tune,
 )
@@ -35,7 +37,9 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("ingest")(ingest.ingest)
 app.command("search")(search.search)
+app.command("size")(size.size)
 app.command("demo")(demo.demo)
+app.add_typer(cache.app, name="cache")
 app.add_typer(codes.app, name="codes")
 app.add_typer(engine.app, name="engine")
 app.add_typer(mapping.app, name="mapping")

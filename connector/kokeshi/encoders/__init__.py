@@ -8,15 +8,18 @@ from kokeshi.encoders.base import (
     RecordEncoder,
     close_encoders,
 )
+from kokeshi.encoders.cache import CacheCounts, cache_counts
 from kokeshi.encoders.checks import check_query, embed_query, embed_records
 from kokeshi.encoders.registry import encoder_names, load_encoder
 
 __all__ = [
+    "CacheCounts",
     "ClosableEncoder",
     "Encoder",
     "QueryEncoder",
     "Record",
     "RecordEncoder",
+    "cache_counts",
     "check_query",
     "close_encoders",
     "embed_query",

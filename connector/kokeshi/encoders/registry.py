@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 
 from kokeshi.encoders.base import Encoder
+from kokeshi.encoders.cache import with_cache
 from kokeshi.errors import EncoderError, KokeshiError
 from kokeshi.schema import VectorSpec
 
@@ -17,7 +18,7 @@ def encoder_names() -> list[str]:
 
 
 def load_encoder(spec: VectorSpec) -> Encoder:
-    """Build the encoder that a vector names.
+    """Build the encoder that a vector names, with its cache in front where it has one.
 
     Raises EncoderError where it is unknown, not installed, refuses its options, or has another
     dimension than the spec says.
@@ -36,7 +37,7 @@ def load_encoder(spec: VectorSpec) -> Encoder:
             f"encoder {spec.encoder.name} makes {encoder.dim} dimensions, the spec says "
             f"dimension: {spec.dimension}; write dimension: {encoder.dim}"
         )
-    return encoder
+    return with_cache(encoder, spec)
 
 
 def _find(name: str) -> EntryPoint:

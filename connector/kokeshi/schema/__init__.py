@@ -1,5 +1,6 @@
 """What a user writes: the index spec (`kokeshi.yaml`) and the search plans, as checked, frozen models."""
 
+from kokeshi.schema.cache import CacheSpec
 from kokeshi.schema.codes import CodesSpec
 from kokeshi.schema.engine import EngineSpec
 from kokeshi.schema.index import (
@@ -19,6 +20,7 @@ from kokeshi.types import FieldType
 
 __all__ = [
     "FIELD_TYPES",
+    "CacheSpec",
     "CodesSpec",
     "EncoderSpec",
     "EngineSpec",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from kokeshi.schema.base import Model
+from kokeshi.schema.cache import CacheSpec
 from kokeshi.schema.codes import CODE_FIELDS, CodeField, CodesSpec, code_field
 from kokeshi.schema.engine import EngineSpec
 from kokeshi.schema.plan import SearchPlan
@@ -104,7 +105,8 @@ class VectorSpec(Model):
     quantization: how the graphs keep the vectors that they compare; the full vector, which
     decides the order in the end, is always float32. model: of quantization `trained`, the id of a
     model that OpenSearch's k-NN plugin trained (faiss: PQ, IVF). codes: short codes of the full
-    vector, for the plan stages `scan` and `cells`.
+    vector, for the plan stages `scan` and `cells`. cache: whether vectors are kept on disk by their
+    text, or in which file; if not given, those of encoders that are slower than the disk.
     """
 
     encoder: EncoderSpec
@@ -116,11 +118,17 @@ class VectorSpec(Model):
     quantization: Quantization = "int8"
     model: str | None = None
     codes: CodesSpec | None = None
+    cache: CacheSpec | bool | None = None
 
     @field_validator("encoder", mode="before", json_schema_input_type=EncoderSpec | str)
     @classmethod
     def _name_alone(cls, value: Any) -> Any:  # noqa: ANN401
         return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("cache", mode="before", json_schema_input_type=CacheSpec | bool | str | None)
+    @classmethod
+    def _path_alone(cls, value: Any) -> Any:  # noqa: ANN401
+        return {"path": value} if isinstance(value, str) else value
 
     @field_validator("source")
     @classmethod
