@@ -13,10 +13,10 @@ from kokeshi.codebooks import check_codebook, find_codebook, save_codebook
 from kokeshi.codes.codebook import Codebook, load_codebook
 from kokeshi.encoders import Encoder, check_query, close_encoders, embed_query, load_encoder
 from kokeshi.engines import Capabilities, Flow, calls
-from kokeshi.errors import CapabilityError, CodebookError, SpecError
+from kokeshi.errors import CapabilityError, CodebookError, EngineError, SpecError
 from kokeshi.filters import Filter
 from kokeshi.knowledge import Knowledge
-from kokeshi.mapping import META, build_index, check_same, check_same_vectors, find_digest
+from kokeshi.mapping import META, build_index, check_same, find_digest
 from kokeshi.plans import (
     Known,
     Query,
@@ -30,6 +30,7 @@ from kokeshi.plans import (
 from kokeshi.plans.stages import coded_names, find_vector, vector_names
 from kokeshi.results import SearchResult, fuse_ranks, parse_search
 from kokeshi.schema import IndexSpec, SearchPlan
+from kokeshi.served import Served, find_served, is_outdated
 from kokeshi.types import Float32, Json
 
 
@@ -39,7 +40,7 @@ class IndexFlows:
     def __init__(self, spec: IndexSpec) -> None:
         self.spec = spec
         self._knowledge = Knowledge()
-        self._vectors_checked = False
+        self._served: Served | None = None
         self._encoders: dict[str, Encoder] | None = None
         self._loading = threading.Lock()
         self._plans: dict[str | None, SearchPlan] = {}
@@ -94,13 +95,14 @@ class IndexFlows:
         if path.exists():
             codebook = load_codebook(path)
         else:
-            mappings: dict[str, Json] | None = yield calls.get_mapping(self.spec.index)
+            index = self._target
+            mappings: dict[str, Json] | None = yield calls.get_mapping(index)
             if not mappings:
                 raise CodebookError(
                     f"{path}: there is no such codebook, which the codes of '{name}' need; "
                     "train one with: kokeshi codes train FILE"
                 )
-            codebook = yield from find_codebook(find_digest(self.spec.index, name, mappings))
+            codebook = yield from find_codebook(find_digest(index, name, mappings))
         check_codebook(name, self.spec.vectors[name], self.encoders[name].name, codebook)
         return codebook
 
@@ -153,6 +155,11 @@ class IndexFlows:
     def find(self, body: Json, *, other_spec: bool) -> Flow[bool]:
         """Return whether the index exists; raises SpecError where it is not one that may be written."""
         mappings: dict[str, Json] | None = yield calls.get_mapping(self.spec.index)
+        if other_spec and mappings and self.spec.index not in mappings:
+            raise SpecError(
+                f"'{self.spec.index}' is an alias of {', '.join(sorted(mappings))}, which is not replaced "
+                "in place; build a new version with: kokeshi reindex FILE"
+            )
         for mapping in (mappings or {}).values():
             if META not in mapping.get("_meta", {}):
                 raise SpecError(
@@ -181,15 +188,17 @@ class IndexFlows:
             )
         return names[0]
 
-    def check_vectors(self, capabilities: Capabilities) -> Flow[None]:
-        """Raise SpecError where Kokeshi filled the index with vectors of another encoder or shape."""
-        if not self._vectors_checked:
+    def check_vectors(self, capabilities: Capabilities) -> Flow[Served]:
+        """Return which index holds vectors as the spec has them: what its name stands for, or a version.
+
+        Looks once. Raises SpecError where Kokeshi filled it with those of another encoder or shape.
+        """
+        found = self._served
+        if found is None:
             wanted = build_index(self.spec, capabilities, self._encoder_names())["mappings"]
             mappings = yield from self.mappings()
-            for mapping in mappings.values():
-                if META in mapping.get("_meta", {}):
-                    check_same_vectors(self.spec.index, wanted, mapping)
-        self._vectors_checked = True
+            self._served = found = yield from find_served(self.spec.index, wanted, mappings)
+        return found
 
     def count(self, capabilities: Capabilities, filter_: Filter | None) -> Flow[int]:
         """Count the documents that pass a filter."""
@@ -201,18 +210,34 @@ class IndexFlows:
         self, capabilities: Capabilities, plan: SearchPlan, query: Query
     ) -> Flow[SearchResult]:
         """Search by what `build_request` returns."""
-        if vector_names(self.spec, plan):  # words alone need no encoder, which the check loads
-            yield from self.check_vectors(capabilities)
-        request, known = yield from self._fit(capabilities, plan, query)
-        answers = yield from self._send(request.bodies)
-        if known and _is_outdated(known, answers, coded=bool(coded_names(self.spec, plan))):
+        request, known, answers = yield from self._answer(capabilities, plan, query)
+        if known and is_outdated(known, answers, coded=bool(coded_names(self.spec, plan))):
             self.forget()
-            request, _ = yield from self._fit(capabilities, plan, query)
-            answers = yield from self._send(request.bodies)
+            request, _, answers = yield from self._answer(capabilities, plan, query)
         results = [parse_search(answer) for answer in answers]
         if request.rrf:
             return fuse_ranks(results, request.rrf, query.size, query.offset)
         return results[0]
+
+    def _answer(
+        self, capabilities: Capabilities, plan: SearchPlan, query: Query
+    ) -> Flow[tuple[SearchRequest, Known | None, list[Json]]]:
+        """Return what was sent and answered; asks again where the index was swapped meanwhile."""
+        served = None
+        if vector_names(self.spec, plan):  # words alone need no encoder, which the check loads
+            served = yield from self.check_vectors(capabilities)
+        try:
+            request, known = yield from self._fit(capabilities, plan, query)
+            answers = yield from self._send(request.bodies, served)
+            if served is None or served.answered(answers):
+                return request, known, answers
+        except EngineError as error:
+            if served is None or not (yield from served.has_changed(error)):
+                raise
+        self.forget()
+        served = yield from self.check_vectors(capabilities)
+        request, known = yield from self._fit(capabilities, plan, query)
+        return request, known, (yield from self._send(request.bodies, served))
 
     def build_request(
         self, capabilities: Capabilities, plan: SearchPlan, query: Query
@@ -224,7 +249,7 @@ class IndexFlows:
     def forget(self) -> None:
         """Ask anew what there is: documents were added, or the name stands for another index."""
         self._knowledge.forget()
-        self._vectors_checked = False
+        self._served = None
         self._codebooks.clear()
         self._codes_checked.clear()
 
@@ -257,12 +282,13 @@ class IndexFlows:
         codebooks = yield from self._find_codebooks(names)
         if self._codes_checked.issuperset(names):
             return replace(query, codebooks=codebooks)
-        mappings = yield from self.mappings()
+        index = self._target
+        mappings: dict[str, Json] = (yield calls.get_mapping(index)) or {}
         for name in names:
-            theirs, ours = find_digest(self.spec.index, name, mappings), codebooks[name].digest
+            theirs, ours = find_digest(index, name, mappings), codebooks[name].digest
             if theirs != ours:
                 raise CodebookError(
-                    f"the codes of '{name}' in the index '{self.spec.index}' were made by the codebook "
+                    f"the codes of '{name}' in the index '{index}' were made by the codebook "
                     f"{theirs[:12]}, here is {ours[:12]} ({self.spec.codebook_path(name)}); bring back "
                     "the file, delete it to take that of the engine, or ingest with --recreate"
                 )
@@ -279,21 +305,15 @@ class IndexFlows:
         for one, answer in zip(counted, answers, strict=True):
             self._knowledge.learn(one, answer["hits"]["total"]["value"], shards, indices)
 
-    def _send(self, bodies: Sequence[Json]) -> Flow[list[Json]]:
+    def _send(self, bodies: Sequence[Json], served: Served | None = None) -> Flow[list[Json]]:
         """Send bodies in one request and return their answers."""
-        index = self.spec.index
+        index = served.name if served else self._target
         if len(bodies) == 1:
             return [(yield calls.search(index, bodies[0]))]
         answers: list[Json] = yield calls.msearch(index, bodies)
         return [calls.read_search(index, answer) for answer in answers]
 
-
-def _is_outdated(known: Known, answers: Sequence[Json], *, coded: bool) -> bool:
-    """Whether an answer shows that the name stands for another index, or that it has grown since.
-
-    coded: only documents with codes of the codebook are found.
-    """
-    shards = {answer["_shards"]["total"] for answer in answers}
-    most = max(answer["hits"]["total"]["value"] for answer in answers)
-    nothing = coded and known.kept > 0 and most == 0
-    return nothing or shards != {known.shards} or most > known.kept
+    @property
+    def _target(self) -> str:
+        """What searches are sent to, as far as is known."""
+        return self._served.name if self._served else self.spec.index

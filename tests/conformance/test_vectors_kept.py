@@ -16,7 +16,6 @@ import pytest
 
 from kokeshi import Index
 from kokeshi.codes import SPACES, prefixes
-from kokeshi.mapping import build_index
 
 COUNT = 600
 DIMENSION = 32
@@ -102,7 +101,7 @@ def update_by_query(send, index: Index) -> str:
 def reindex(send, index: Index) -> str:
     target = f"{index.spec.index}-copy"
     index.engine.delete_index(target)
-    index.engine.create_index(target, build_index(index.spec, index.engine.capabilities))
+    index.engine.create_index(target, index.build_body())
     body = {"source": {"index": index.spec.index, "size": 100}, "dest": {"index": target}}
     answer = send("POST", "/_reindex", body, {"refresh": "true"})
     assert (answer["created"], answer["failures"]) == (COUNT, [])

@@ -19,9 +19,13 @@ from kokeshi.cli import (
     ingest,
     init,
     mapping,
+    reindex,
+    rollback,
     search,
     size,
+    snapshot,
     spec,
+    status,
     tune,
 )
 from kokeshi.cli.common import err
@@ -38,11 +42,15 @@ app.command("init")(init.init)
 app.command("ingest")(ingest.ingest)
 app.command("search")(search.search)
 app.command("size")(size.size)
+app.command("reindex")(reindex.reindex)
+app.command("rollback")(rollback.rollback)
+app.command("status")(status.status)
 app.command("demo")(demo.demo)
 app.add_typer(cache.app, name="cache")
 app.add_typer(codes.app, name="codes")
 app.add_typer(engine.app, name="engine")
 app.add_typer(mapping.app, name="mapping")
+app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(spec.app, name="spec")
 app.add_typer(tune.app, name="tune")
 app.add_typer(eval.app, name="eval")

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from kokeshi.engines import calls
 from kokeshi.engines.calls import BulkItem, Call
+from kokeshi.errors import EngineError
 from kokeshi.types import Json
 
 T = TypeVar("T")
@@ -17,6 +18,8 @@ Dialect = Literal["opensearch", "elasticsearch", "memory"]
 
 Flow = Generator[Call[Any], Any, T]
 """Work that needs answers of an engine: yields calls, is sent their results, returns its own.
+
+It is thrown the EngineError of a call that was refused.
 
 Written once, it is run by an `Engine` and by an `AsyncEngine`.
 """
@@ -82,14 +85,20 @@ class Engine(ABC):
         self.close()
 
     def run(self, flow: Flow[T]) -> T:
-        """Perform the calls of a flow and return what it returns."""
+        """Perform the calls of a flow, which is thrown what one raises, and return what it returns."""
         try:
             call = next(flow)
             while True:
-                call = flow.send(self.perform(call))
+                call = _advance(flow, self._try(call))
         except StopIteration as end:
             value: T = end.value
             return value
+
+    def _try(self, call: Call[T]) -> T | EngineError:
+        try:
+            return self.perform(call)
+        except EngineError as error:
+            return error
 
     def create_index(self, index: str, body: Json) -> None:
         """Create an index from settings and mappings."""
@@ -178,11 +187,21 @@ class AsyncEngine(ABC):
         await self.close()
 
     async def run(self, flow: Flow[T]) -> T:
-        """Perform the calls of a flow and return what it returns."""
+        """Perform the calls of a flow, which is thrown what one raises, and return what it returns."""
         try:
             call = next(flow)
             while True:
-                call = flow.send(await self.perform(call))
+                call = _advance(flow, await self._try(call))
         except StopIteration as end:
             value: T = end.value
             return value
+
+    async def _try(self, call: Call[T]) -> T | EngineError:
+        try:
+            return await self.perform(call)
+        except EngineError as error:
+            return error
+
+
+def _advance(flow: Flow[Any], answer: object) -> Call[Any]:
+    return flow.throw(answer) if isinstance(answer, EngineError) else flow.send(answer)

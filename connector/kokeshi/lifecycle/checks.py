@@ -1,0 +1,113 @@
+"""Whether a version that was built may be served: its count, its recall, and a gate of the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kokeshi.engines import Capabilities
+from kokeshi.index import Index
+from kokeshi.ingest import IngestReport
+from kokeshi.plans import find_plan
+from kokeshi.plans.stages import vector_names
+from kokeshi.results import parse_search
+from kokeshi.schema import Rescore, SearchPlan
+from kokeshi.tune import recall_of
+from kokeshi.types import Float32, Json
+
+SIZE = 10
+"""Hits that recall is measured on."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to a version. found: the figures, in a sentence."""
+
+    name: str
+    passed: bool
+    found: str
+
+
+Gate = Callable[[str, Index], Check]
+"""Compares the index that is served, by its name, with the new version."""
+
+
+def check_source(count: int, report: IngestReport, tolerance: float) -> Check:
+    """Return whether an index holds every document of its source, each once.
+
+    count: of the index. tolerance: the share of the source's documents that may have failed.
+    """
+    expected = report.indexed - report.duplicates
+    few_failed = report.failed <= tolerance * report.read
+    found = f"{count:,} documents of {expected:,} distinct ids; {report.failed:,} failed"
+    why = (
+        "" if few_failed else f", more than {tolerance:.1%} of the source ({report.first_failure})"
+    )
+    return Check("source", 0 < count == expected and few_failed, found + why)
+
+
+def check_differences(path: str, report: IngestReport, tolerance: float) -> Check:
+    """Return whether a file of differences was indexed; see `check_source`."""
+    passed = report.failed <= tolerance * report.read
+    found = f"{report.indexed:,} of {report.read:,} documents of {path}"
+    return Check("differences", passed, found + ("" if passed else f" ({report.first_failure})"))
+
+
+def check_count(new: int, old: int, tolerance: float) -> Check:
+    """Return whether an index holds about as many documents as the one that is served, or more."""
+    found = f"{new:,} documents, {old:,} are served now"
+    passed = new >= old * (1 - tolerance)
+    why = "" if passed else f"; fewer by more than {tolerance:.1%}"
+    return Check("count", passed, found + why)
+
+
+def check_recall(index: Index, sample: int, least: float, seed: int = 0) -> Check | None:
+    """Return whether the default plan finds what an exact comparison finds, by vectors of the index.
+
+    sample: how many documents' own vectors are the queries. least: the mean recall of 10 hits. None
+    where the default plan does not end with one exact similarity, or no document has a vector.
+    """
+    name = _compared(index)
+    vectors = _sample_vectors(index, name, sample, seed) if name and sample else None
+    if name is None or vectors is None or not len(vectors):
+        return None
+    exact = SearchPlan(rescore=Rescore(vector=name))
+    recalls = list(_recalls(index, exact, vectors))
+    recall = float(np.mean(recalls))
+    found = f"recall@{SIZE} {recall:.4f} of the default plan, by {len(recalls)} documents"
+    why = "" if recall >= least else f"; at least {least:g} is expected"
+    return Check("recall", recall >= least, found + why)
+
+
+def _compared(index: Index) -> str | None:
+    """Return the vector by whose exact similarity the default plan ranks; None where it has others."""
+    plan = find_plan(index.spec, None)
+    names = vector_names(index.spec, plan)
+    by_similarity = plan.rescore and plan.rescore.dims == "full" and not plan.match
+    return names[0] if by_similarity and len(names) == 1 else None
+
+
+def _recalls(index: Index, exact: SearchPlan, vectors: Float32) -> Iterator[float]:
+    for vector in vectors:
+        found, truth = (
+            index.search(vector=vector, plan=plan, size=SIZE, fields=()) for plan in (None, exact)
+        )
+        yield recall_of(found, truth)
+
+
+def _sample_vectors(index: Index, name: str, sample: int, seed: int) -> Float32:
+    """Return the vectors (N, D) of documents that are drawn at random but repeatably."""
+    random = {"random_score": {"seed": seed, "field": index.spec.id}}
+    body: Json = {"size": sample, "query": {"function_score": random}}
+    body["_source"] = _whole_source(index.engine.capabilities, name)
+    hits = parse_search(index.engine.search(index.spec.index, body)).hits
+    found = [hit.source[name] for hit in hits if hit.source.get(name) is not None]
+    return np.array(found, dtype=np.float32)
+
+
+def _whole_source(capabilities: Capabilities, name: str) -> Json:
+    """Return how a search is asked for a vector, which Elasticsearch leaves out from 9.2 on."""
+    leaves_out = capabilities.dialect == "elasticsearch" and capabilities.version >= (9, 2)
+    return {"includes": [name]} | ({"exclude_vectors": False} if leaves_out else {})

@@ -1,0 +1,178 @@
+"""What is asked and changed of the versions of an index, as flows: see `kokeshi.engines.Flow`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from kokeshi.engines import Flow, calls
+from kokeshi.errors import CapabilityError, EngineError, SpecError
+from kokeshi.lifecycle import requests
+from kokeshi.mapping import META
+from kokeshi.types import Json
+from kokeshi.versions import (
+    Family,
+    Mark,
+    State,
+    Version,
+    build_adoption,
+    build_meta,
+    build_swap,
+    find_old,
+    find_unfinished,
+    parse_versions,
+)
+
+
+def find_family(alias: str) -> Flow[Family]:
+    """Return an alias with its versions.
+
+    Raises SpecError where the name is an index itself, CapabilityError where the alias stands for several.
+    """
+    served: dict[str, Json] = (yield calls.get_mapping(alias)) or {}
+    if alias in served:
+        raise SpecError(
+            f"index '{alias}' is an index itself, but versions need an alias of that name; "
+            f"make it version 1 behind one with: kokeshi reindex FILE --adopt"
+        )
+    if len(served) > 1:
+        raise CapabilityError(
+            f"'{alias}' stands for several indices: {', '.join(sorted(served))}; give it one"
+        )
+    live = next(iter(served), None)
+    mappings: dict[str, Json] = (yield calls.get_mapping(f"{alias}-v*")) or {}
+    versions = parse_versions(alias, mappings)
+    aliases: dict[str, dict[str, Json]] = yield requests.index_aliases(f"{alias}-v*")
+    if live and live not in aliases:  # an index that had the alias before there were versions
+        aliases |= yield requests.index_aliases(live)
+    return Family(alias, live, versions, aliases)
+
+
+def begin(name: str, body: Json, mark: Mark) -> Flow[None]:
+    """Create a version, marked from its first moment; raises EngineError where another run was faster."""
+    mappings = body["mappings"]
+    marked = {**mappings, "_meta": build_meta(mappings["_meta"], mark)}
+    yield calls.create_index(name, {**body, "mappings": marked})
+
+
+def set_state(name: str, state: State, **changes: str | None) -> Flow[None]:
+    """Change the mark of a version; raises EngineError where it is gone."""
+    mappings: dict[str, Json] = (yield calls.get_mapping(name)) or {}
+    version = Version(name, 0, mappings.get(name, {}).get("_meta", {}))
+    if version.mark is None:
+        raise EngineError(f"index '{name}': it is gone, or no version of Kokeshi's; start again")
+    mark = replace(version.mark, state=state, **changes)  # type: ignore[arg-type]
+    yield requests.put_meta(name, build_meta(version.meta, mark))
+
+
+def clear_unfinished(family: Family, *, take_over: bool) -> Flow[list[str]]:
+    """Delete what runs left behind that were killed or refused; returns the names.
+
+    take_over: also what a process on another machine builds, or built. Raises SpecError where one is
+    under way, or may be.
+    """
+    left = find_unfinished(family)
+    for version in left:
+        if version.state == "building":
+            _check_dead(version, take_over=take_over)
+    for version in left:
+        yield calls.delete_index(version.name)
+    return [version.name for version in left]
+
+
+def _check_dead(version: Version, *, take_over: bool) -> None:
+    owner = version.mark.owner if version.mark else None
+    if owner is None or owner.state == "dead" or (owner.state == "unknown" and take_over):
+        return
+    if owner.state == "alive":
+        raise SpecError(
+            f"index '{version.name}' is being built by {owner}; wait for it, or stop it"
+        )
+    raise SpecError(
+        f"index '{version.name}' is not finished, and whether {owner} still builds it cannot be told "
+        "from here; if it does not, give --take-over"
+    )
+
+
+def swap(family: Family, name: str) -> Flow[None]:
+    """Let the alias, and every other alias of the live index, stand for another, all at once.
+
+    Raises EngineError where that index has a shard that does not answer, or where the alias stands for
+    something else by now; nothing is changed then.
+    """
+    yield from check_whole(name)
+    served = family.find(family.live) if family.live else None
+    if served and served.mark and served.state != "complete":  # of a run killed after its swap
+        yield from set_state(served.name, "complete")
+    yield calls.update_aliases(build_swap(family, name))
+
+
+def check_whole(name: str) -> Flow[None]:
+    """Raise EngineError where a shard of an index does not answer."""
+    health: requests.Health = yield requests.wait_for_index(name)
+    if health != "whole":
+        raise EngineError(
+            f"index '{name}': a part of it does not answer, so it is not served; look at the nodes "
+            f"(GET /_cluster/allocation/explain), then try again"
+        )
+
+
+def prune(alias: str, keep: int) -> Flow[list[str]]:
+    """Delete the versions that were served before the last `keep`; returns their names."""
+    family = yield from find_family(alias)
+    old = find_old(family, keep)
+    for version in old:
+        yield calls.delete_index(version.name)
+    return [version.name for version in old]
+
+
+def adopt_index(alias: str, *, take_over: bool = False) -> Flow[str]:
+    """Make an index the first version behind an alias of its name; returns the name of the version.
+
+    Searches go on throughout; writes are refused for the seconds of the copy. Killed at any point, it
+    can be run again. Raises SpecError where there is no such index, or not one of Kokeshi's.
+    """
+    meta = yield from _find_adoptable(alias)
+    mappings: dict[str, Json] = (yield calls.get_mapping(f"{alias}-v*")) or {}
+    aliases: dict[str, dict[str, Json]] = yield requests.index_aliases(f"{alias}-v*")
+    left = Family(alias, None, parse_versions(alias, mappings), aliases)
+    yield from clear_unfinished(left, take_over=take_over)
+    name = left.next_name
+    # the copy takes the mark along, so that one of a run that is killed here is known as such
+    yield requests.put_meta(alias, build_meta(meta, Mark.new(f"index {alias}", None)))
+    yield requests.put_settings(alias, {"index.blocks.write": True})
+    try:
+        yield from _copy(alias, name)
+        own: dict[str, dict[str, Json]] = yield requests.index_aliases(alias)
+        yield calls.update_aliases(build_adoption(alias, name, own.get(alias, {}).items()))
+    except EngineError:
+        yield requests.put_settings(alias, {"index.blocks.write": None})
+        raise
+    yield from set_state(name, "complete")
+    return name
+
+
+def _copy(index: str, name: str) -> Flow[None]:
+    settings: dict[str, Json] = yield requests.get_settings(index)
+    yield requests.clone_index(index, name, _copied(settings[index]))
+    yield from check_whole(name)
+
+
+def _find_adoptable(alias: str) -> Flow[Json]:
+    mappings: dict[str, Json] = (yield calls.get_mapping(alias)) or {}
+    if alias not in mappings:
+        what = "is an alias already" if mappings else "does not exist"
+        raise SpecError(f"index '{alias}' {what}: there is nothing to adopt; leave --adopt out")
+    meta: Json = mappings[alias].get("_meta", {})
+    if META not in meta:
+        raise SpecError(
+            f"index '{alias}' was not made by Kokeshi, so it is not adopted; choose another index name"
+        )
+    return meta
+
+
+def _copied(settings: Mapping[str, Any]) -> Json:
+    """Return the settings that a copy does not take from its source by itself."""
+    names = ("index.number_of_replicas", "index.auto_expand_replicas")
+    return {"index.blocks.write": None, **{n: settings[n] for n in names if n in settings}}

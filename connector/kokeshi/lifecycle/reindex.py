@@ -1,0 +1,251 @@
+"""Build a new version of an index, check it, and let the alias stand for it: all at once, or not at all.
+
+Whatever happens, and whenever, the alias stands for a whole index: a version is built under its own name,
+and the swap is one request, which the engine does wholly or not at all. A run that is killed leaves a
+version marked `building`, which the next one deletes, or a whole one, which the next one prunes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from kokeshi.encoders import close_encoders
+from kokeshi.engines import Engine
+from kokeshi.errors import EngineError, InputError
+from kokeshi.flows import IndexFlows
+from kokeshi.index import Index
+from kokeshi.ingest import IngestProgress, IngestReport, Source
+from kokeshi.lifecycle import flows
+from kokeshi.lifecycle.checks import (
+    Check,
+    Gate,
+    check_count,
+    check_differences,
+    check_recall,
+    check_source,
+)
+from kokeshi.schema import IndexSpec
+from kokeshi.types import Json
+from kokeshi.versions import Family, Mark, spec_of
+
+OnProgress = Callable[[IngestProgress], None]
+
+
+@dataclass(frozen=True)
+class ReindexOptions:
+    """How a version is built and judged.
+
+    keep: how many versions that were served before stay for a rollback. tolerance: the share of
+    documents that may fail, and that the new version may hold fewer than the old. sample: how many
+    documents' vectors measure recall, 0 for none. min_recall: of the default plan against exact.
+    keep_failed: leave a version that a check refuses, to be looked at; the next run deletes it.
+    take_over: delete an unfinished version of a process on another machine.
+    """
+
+    keep: int = 1
+    tolerance: float = 0.01
+    sample: int = 50
+    min_recall: float = 0.95
+    keep_failed: bool = False
+    take_over: bool = False
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("keep", 0, 1_000),
+            ("tolerance", 0, 1),
+            ("sample", 0, 10_000),
+            ("min_recall", 0, 1),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise InputError(f"{name} {getattr(self, name)}: {low} to {high} is expected")
+
+
+@dataclass(frozen=True)
+class ReindexReport:
+    """What became of a rebuild.
+
+    version: the concrete index that was built. replaced: the one that was served before, None for the
+    first. served: whether the alias stands for the new one. kept: whether `version` is there. ingests: of
+    the source, and of each file of differences. cleared: of runs before. pruned: of old versions.
+    """
+
+    index: str
+    version: str
+    replaced: str | None
+    served: bool
+    kept: bool
+    checks: tuple[Check, ...]
+    ingests: tuple[IngestReport, ...]
+    cleared: tuple[str, ...]
+    pruned: tuple[str, ...]
+    seconds: float
+
+    @property
+    def refused(self) -> Check | None:
+        """The check that kept the new version from being served."""
+        return next((check for check in self.checks if not check.passed), None)
+
+    def to_json(self) -> Json:
+        """Return what `--json` prints."""
+        return asdict(self)
+
+
+def adopt(index: Index, *, take_over: bool = False) -> str:
+    """Make the index of the spec the first version behind an alias of its name; see `adopt_index`."""
+    return index.engine.run(flows.adopt_index(index.spec.index, take_over=take_over))
+
+
+def reindex(
+    index: Index,
+    source: Source | str | Path,
+    *,
+    then: Sequence[Source | str | Path] = (),
+    gate: Gate | None = None,
+    options: ReindexOptions | None = None,
+    on_progress: OnProgress = lambda _: None,
+) -> ReindexReport:
+    """Build the index anew from a source by the spec of `index`, whose name is the alias, and serve it.
+
+    then: files of differences, indexed in turn after the source was checked. gate: compares what is
+    served with the new version, opened by the same spec; asked last. The old version goes on being
+    served until the swap; where a check does not pass, or anything is raised, it stays.
+
+    Raises what `Index.ingest` raises; SpecError where the name is an index itself, or another run
+    builds a version.
+    """
+    options = options or ReindexOptions()
+    sources = [one if isinstance(one, Source) else Source(one) for one in (source, *then)]
+    family = index.engine.run(flows.find_family(index.spec.index))
+    if gate and family.live is None:
+        raise InputError("gate: nothing is served yet that it could compare; leave it out")
+    with _pinned(index) as spec:
+        version = Index(spec_of(spec, family.next_name), index.engine)
+        try:
+            return _Rebuild(version, family, sources, gate, options, on_progress).run()
+        finally:
+            close_encoders(version.encoders.values())
+
+
+@contextmanager
+def _pinned(index: Index) -> Iterator[IndexSpec]:
+    """Yield the spec with a file for each codebook, also for one that only the engine has."""
+    coded = {name: vector for name, vector in index.spec.vectors.items() if vector.codes}
+    missing = [name for name in coded if not Path(index.spec.codebook_path(name)).exists()]
+    if not missing:
+        yield index.spec
+        return
+    found = index.engine.run(IndexFlows(index.spec).find_codebooks())
+    vectors = dict(index.spec.vectors)
+    with TemporaryDirectory(prefix="kokeshi-") as folder:
+        for name in missing:
+            path = Path(folder) / f"{name}.codebook"
+            found[name].save(path)
+            codes = coded[name].codes
+            update = {"codes": codes and codes.model_copy(update={"codebook": str(path)})}
+            vectors[name] = coded[name].model_copy(update=update)
+        yield index.spec.model_copy(update={"vectors": vectors})
+
+
+@dataclass
+class _Rebuild:
+    """One rebuild under way. family: the alias and its versions as the run found them."""
+
+    version: Index
+    family: Family
+    sources: Sequence[Source]
+    gate: Gate | None
+    options: ReindexOptions
+    on_progress: OnProgress
+    ingests: list[IngestReport] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+
+    def run(self) -> ReindexReport:
+        started = time.monotonic()
+        cleared = self._begin()
+        try:
+            passed = all(map(self._record, self._checks()))
+            if not passed:
+                self._refuse()
+        except BaseException:
+            self._abandon()
+            raise
+        pruned = self._serve() if passed else []
+        return ReindexReport(
+            index=self.family.alias,
+            version=self._name,
+            replaced=self.family.live,
+            served=passed,
+            kept=passed or self.options.keep_failed,
+            checks=tuple(self.checks),
+            ingests=tuple(self.ingests),
+            cleared=tuple(cleared),
+            pruned=tuple(pruned),
+            seconds=time.monotonic() - started,
+        )
+
+    @property
+    def _name(self) -> str:
+        return self.version.spec.index
+
+    @property
+    def _engine(self) -> Engine:
+        return self.version.engine
+
+    def _begin(self) -> list[str]:
+        """Create the version, and delete what runs before left behind; a mistake changes nothing."""
+        body = self.version.build_body()
+        take_over = self.options.take_over
+        cleared = self._engine.run(flows.clear_unfinished(self.family, take_over=take_over))
+        mark = Mark.new(self.sources[0].path, self.family.live)
+        self._engine.run(flows.begin(self._name, body, mark))
+        return cleared
+
+    def _checks(self) -> Iterator[Check]:
+        """Fill the version, and yield each check when it can be made."""
+        tolerance, live = self.options.tolerance, self.family.live
+        first, *rest = self.sources
+        report = self._ingest(first)
+        yield check_source(self.version.count(), report, tolerance)
+        for source in rest:
+            yield check_differences(source.path, self._ingest(source), tolerance)
+        if live:
+            yield check_count(self.version.count(), self._engine.count(live), tolerance)
+        recall = check_recall(self.version, self.options.sample, self.options.min_recall)
+        if recall:
+            yield recall
+        if self.gate and live:
+            yield self.gate(live, self.version)
+
+    def _ingest(self, source: Source) -> IngestReport:
+        self.ingests.append(self.version.ingest(source, on_progress=self.on_progress))
+        return self.ingests[-1]
+
+    def _record(self, check: Check) -> bool:
+        self.checks.append(check)
+        return check.passed
+
+    def _refuse(self) -> None:
+        if self.options.keep_failed:
+            self._engine.run(flows.set_state(self._name, "failed"))
+        else:
+            self._engine.delete_index(self._name)
+
+    def _abandon(self) -> None:
+        with suppress(EngineError):  # the next run deletes it then
+            self._engine.delete_index(self._name)
+
+    def _serve(self) -> list[str]:
+        """Swap and prune; from here on a version is never deleted by who built it: it may be served."""
+        self._engine.run(flows.set_state(self._name, "complete"))
+        self._engine.run(flows.swap(self.family, self._name))
+        try:
+            return self._engine.run(flows.prune(self.family.alias, self.options.keep))
+        except EngineError as error:
+            raise EngineError(
+                f"'{self._name}' is served now, but older versions were not deleted: {error}"
+            ) from error
