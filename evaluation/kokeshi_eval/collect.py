@@ -59,19 +59,20 @@ def collect(
     requests = build_requests(contender, queries, options.k)
     top = ranker.rank(requests, grades, options.k, options.engine_measures, max_grade=max_grade)
     truth = pseudo_truth(baseline.deep, options.impact_k) if baseline else {}
-    wider = build_requests(contender, queries, options.impact_k)
+    same = options.impact_k == options.k
+    wider = requests if same else build_requests(contender, queries, options.impact_k)
     deep = ranker.rank(wider, truth, options.impact_k)
-    by_engine = ranker.route(requests).path == "_rank_eval"
+    route = ranker.route(requests)
     return Answers(
         contender,
         ranker.concrete,
         requests,
-        ranker.route(requests),
+        route,
         {query: _join(found.ids, deep[query].ids, options.k) for query, found in top.items()},
         {query: found.ids for query, found in deep.items()},
         {query: found.engine for query, found in top.items()},
         {query: found.engine["nDCG"] for query, found in deep.items()}
-        if baseline and by_engine
+        if baseline and route.path == "_rank_eval"
         else {},
     )
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kokeshi_eval.candidates import EXTREMES
+from kokeshi_eval.means import with_positive
 from kokeshi_eval.model import Candidate, Evaluation, QueryResult, Ranked, Verdict
 
 COLOURS: Final[dict[Verdict, str]] = {
@@ -112,7 +113,7 @@ def _sections(evaluation: Evaluation, number: int, *, every: bool) -> list[Seque
     candidate = evaluation.candidates[number]
     if every:
         return [
-            _sorted([row for row in evaluation.queries if row.positives], evaluation, number),
+            _sorted(with_positive(evaluation.queries), evaluation, number),
             [row for row in evaluation.queries if not row.positives],
         ]
     rows = {row.id: row for row in evaluation.queries}

@@ -13,6 +13,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from kokeshi_eval.means import with_positive
 from kokeshi_eval.measure import gain_of
 from kokeshi_eval.model import Options, QueryResult, Ranked, Unjudged
 from kokeshi_eval.significance import Values
@@ -48,7 +49,7 @@ def find_missing(
     candidate: its number, from 0. grades: query -> document -> grade. max_grade: of the scale. The
     means are over the queries with a positive grade; where there is none, over all.
     """
-    counted = [query for query in queries if query.positives] or queries
+    counted = with_positive(queries) or queries
     best = gain_of(max(1, max_grade), options.gain)
     pools = [_build_pool(query, candidate, grades, options, best) for query in counted]
     total = sum(pool.weight for pool in pools) or 1.0

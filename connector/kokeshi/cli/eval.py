@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Final
@@ -66,6 +67,8 @@ VERDICTS: Final[dict[str, Verdict]] = {
     "collect": "collect judgments",
     "reject": "reject",
 }
+PASSING: Final = ("ab-test",)
+"""What passes a gate if nothing else is said."""
 GATE_FAILED: Final = 1
 """The exit code of a closed gate; bad input is 2, as everywhere."""
 
@@ -210,7 +213,7 @@ def compare(
         alpha=alpha,
         rule={"min_impact": min_impact, "min_delta": min_delta, "min_judged": min_judged},
     )
-    passes = _verdicts(passing)
+    passes = parse_verdicts(passing or PASSING)
     _check(output, force=force)
     graded = Judgments({})
     if judgments:
@@ -249,7 +252,7 @@ def report(
     json: JsonOption = False,
 ) -> None:
     """Show an evaluation again, or write it in other forms."""
-    passes = _verdicts(passing)
+    passes = parse_verdicts(passing or PASSING)
     _check(output, force=force)
     if (path := Path(evaluation)).suffix or path.exists():
         found = read_evaluation(path)
@@ -310,11 +313,12 @@ class _Indices:
         return self._opened[path]
 
 
-def _verdicts(names: list[str] | None) -> frozenset[Verdict]:
-    for name in names or ():
+def parse_verdicts(names: Sequence[str]) -> frozenset[Verdict]:
+    """Return the verdicts that `--pass` names; raises InputError for one that is none."""
+    for name in names:
         if name not in VERDICTS:
             raise InputError(f"--pass {name}: one of {', '.join(VERDICTS)} is expected")
-    return frozenset(VERDICTS[name] for name in names or ("ab-test",))
+    return frozenset(VERDICTS[name] for name in names)
 
 
 def _engine(spec: Path, connection: Settings | None) -> Engine:

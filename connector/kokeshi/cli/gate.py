@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kokeshi.cli.eval import VERDICTS
-from kokeshi.errors import InputError
+from kokeshi.cli.eval import parse_verdicts
 from kokeshi.index import Index
 from kokeshi.lifecycle import Check
 from kokeshi.lifecycle.checks import Gate
 from kokeshi.schema import IndexSpec, load_spec
 from kokeshi.versions import spec_of
-from kokeshi_eval import Contender, Verdict, evaluate, load_judgments
+from kokeshi_eval import Contender, evaluate, load_judgments
 
 PASSING = ("ab-test", "skip")
 """What passes if nothing else is said: it improves, or hardly anything moves."""
@@ -31,7 +30,7 @@ def build_gate(
     old_spec: of the index that is served, where it was made from another. plan: the ranking that is
     compared. passing: verdicts, as `kokeshi eval compare --pass` names them.
     """
-    verdicts = _verdicts(passing)
+    verdicts = parse_verdicts(passing)
     graded = load_judgments(*judgments)
     old = spec if old_spec is None else load_spec(old_spec)
 
@@ -44,10 +43,3 @@ def build_gate(
         return Check("gate", decision.verdict in verdicts, found)
 
     return gate
-
-
-def _verdicts(names: Sequence[str]) -> frozenset[Verdict]:
-    for name in names:
-        if name not in VERDICTS:
-            raise InputError(f"--pass {name}: one of {', '.join(VERDICTS)} is expected")
-    return frozenset(VERDICTS[name] for name in names)
