@@ -81,7 +81,7 @@ wheel-demo: $(READY)
 	@rm -rf build/wheel
 
 lock:
-	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate --group dev --extra text --extra onnx --extra async --extra aws --extra codes --extra metrics --extra report pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate --group dev --extra text --extra onnx --extra async --extra aws --extra codes --extra metrics --extra parquet --extra kafka --extra ray --extra report pyproject.toml -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate --extra text --extra async --extra metrics --extra report -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
 
 clean:

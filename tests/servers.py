@@ -122,7 +122,9 @@ def read_request(connection: socket.socket) -> bytes:
     head, _, body = received.partition(b"\r\n\r\n")
     lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     while lengths and len(body) < int(lengths[0].partition(b":")[2]):
-        body += connection.recv(65536)
+        if not (chunk := connection.recv(65536)):
+            return b""
+        body += chunk
     return head + b"\r\n\r\n" + body
 
 

@@ -14,8 +14,8 @@ from kokeshi.engines import AsyncEngine, Capabilities
 from kokeshi.filters import Filter
 from kokeshi.flows import IndexFlows
 from kokeshi.index import Index, SearchOptions, build_query
-from kokeshi.ingest import IngestProgress, IngestReport, Source
-from kokeshi.ingest.pipeline import BATCH_BYTES
+from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Source
+from kokeshi.metrics import IngestMetrics
 from kokeshi.plans import SearchRequest, all_filters
 from kokeshi.results import SearchResult
 from kokeshi.schema import IndexSpec, load_spec
@@ -81,19 +81,46 @@ class AsyncIndex:
         source: Source | str | Path,
         *,
         recreate: bool = False,
-        batch_bytes: int = BATCH_BYTES,
+        resume: bool = True,
+        pacing: Pacing | None = None,
         on_progress: Callable[[IngestProgress], None] = lambda _: None,
+        metrics: IngestMetrics | None = None,
     ) -> IngestReport:
         """Index every document of a file; see `Index.ingest`.
 
         Reading and encoding are work of the processor, so it all runs in a thread of its own, with
-        connections of its own. on_progress is called in that thread.
+        connections of its own. on_progress is called in threads, one at a time.
         """
 
         def work() -> IngestReport:
             with Index(self.spec, self.engine.blocking()) as index:
                 return index.ingest(
-                    source, recreate=recreate, batch_bytes=batch_bytes, on_progress=on_progress
+                    source,
+                    recreate=recreate,
+                    resume=resume,
+                    pacing=pacing,
+                    on_progress=on_progress,
+                    metrics=metrics,
+                )
+
+        report = await asyncio.to_thread(work)
+        self._flows.forget()
+        return report
+
+    async def retry_failures(
+        self,
+        path: str | Path,
+        *,
+        pacing: Pacing | None = None,
+        on_progress: Callable[[IngestProgress], None] = lambda _: None,
+        metrics: IngestMetrics | None = None,
+    ) -> IngestReport:
+        """Send what a `<name>.failures.jsonl` holds again; see `Index.retry_failures`."""
+
+        def work() -> IngestReport:
+            with Index(self.spec, self.engine.blocking()) as index:
+                return index.retry_failures(
+                    path, pacing=pacing, on_progress=on_progress, metrics=metrics
                 )
 
         report = await asyncio.to_thread(work)

@@ -28,16 +28,20 @@ class CodebookError(KokeshiError):
 
 
 class EngineError(KokeshiError):
-    """The engine cannot be reached, refused the request, or died. status: of HTTP, where there is one."""
+    """The engine cannot be reached, refused the request, or died.
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    status: of HTTP, where there is one. away: no answer came, as when the engine is being restarted.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, away: bool = False) -> None:
         super().__init__(message)
         self.status = status
+        self.away = away
 
     @property
     def retryable(self) -> bool:
-        """Whether the same request can succeed later: the engine was busy."""
-        return self.status is not None and (self.status == 429 or self.status >= 500)
+        """Whether the same request can succeed later: the engine was busy or away."""
+        return self.away or (self.status is not None and (self.status == 429 or self.status >= 500))
 
 
 class CapabilityError(EngineError):

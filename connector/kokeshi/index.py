@@ -14,9 +14,10 @@ from kokeshi.encoders import Encoder
 from kokeshi.engines import Engine
 from kokeshi.filters import Filter
 from kokeshi.flows import IndexFlows
-from kokeshi.ingest import IngestProgress, IngestReport, Source, ingest_records
-from kokeshi.ingest.failures import FailureLog, failures_path
-from kokeshi.ingest.pipeline import BATCH_BYTES
+from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Source
+from kokeshi.ingest.session import Target as IngestTarget
+from kokeshi.ingest.session import ingest_source, retry_failures
+from kokeshi.metrics import IngestMetrics
 from kokeshi.plans import Query, SearchRequest, all_filters
 from kokeshi.results import SearchResult
 from kokeshi.schema import IndexSpec, SearchPlan, load_spec
@@ -104,35 +105,57 @@ class Index:
         source: Source | str | Path,
         *,
         recreate: bool = False,
-        batch_bytes: int = BATCH_BYTES,
+        resume: bool = True,
+        pacing: Pacing | None = None,
         on_progress: Callable[[IngestProgress], None] = lambda _: None,
+        metrics: IngestMetrics | None = None,
     ) -> IngestReport:
         """Index every document of a file and make it searchable; see `kokeshi.ingest`.
 
+        resume: go on where the same ingest was interrupted, and keep `<name>.checkpoint.json` meanwhile.
+        metrics: is told what happens, by several threads; see `kokeshi.metrics`.
         Documents that fail are kept, with their reason, in `<name>.failures.jsonl`.
         """
         if not isinstance(source, Source):
             source = Source(source)
-        # before the first document is read and the index touched: a mistake must change nothing
+        report = ingest_source(
+            self._ingest_target(metrics, recreate=recreate),
+            source,
+            recreate=recreate,
+            resume=resume,
+            pacing=pacing or Pacing(),
+            on_progress=on_progress,
+        )
+        self._flows.forget()
+        return report
+
+    def retry_failures(
+        self,
+        path: str | Path,
+        *,
+        pacing: Pacing | None = None,
+        on_progress: Callable[[IngestProgress], None] = lambda _: None,
+        metrics: IngestMetrics | None = None,
+    ) -> IngestReport:
+        """Send what a `<name>.failures.jsonl` holds again; what is indexed now leaves the file."""
+        target = self._ingest_target(metrics, recreate=False)
+        report = retry_failures(target, path, pacing=pacing or Pacing(), on_progress=on_progress)
+        self._flows.forget()
+        return report
+
+    def _ingest_target(self, metrics: IngestMetrics | None, *, recreate: bool) -> IngestTarget:
+        """Return where documents go, checked before the first is read: a mistake must change nothing."""
         encoders = self.encoders
         self.engine.run(self._flows.find(self.build_body(), other_spec=recreate))
         codebooks = self.engine.run(self._flows.find_codebooks())
-        with FailureLog(failures_path(source.path)) as failures:
-            report = ingest_records(
-                self.engine,
-                self.spec,
-                encoders,
-                source,
-                failures,
-                codebooks=codebooks,
-                prepare=lambda: self.create(recreate=recreate),
-                batch_bytes=batch_bytes,
-                on_progress=on_progress,
-            )
-        if report.indexed:
-            self.engine.refresh(self.spec.index)
-        self._flows.forget()
-        return report
+        return IngestTarget(
+            self.engine,
+            self.spec,
+            encoders,
+            codebooks,
+            create=lambda again: self.create(recreate=again),
+            metrics=metrics or IngestMetrics(),
+        )
 
     def count(self, filter: Filter | str | None = None) -> int:  # noqa: A002
         """Count the documents that pass a filter."""

@@ -86,19 +86,26 @@ def breaking(url: str, *, every: int) -> Iterator[str]:
 
 
 def read_answer(engine: socket.socket) -> bytes:
-    """Return one answer, with a length or in chunks."""
+    """Return one answer, with a length or in chunks; raises ConnectionError where it breaks off."""
     received = b""
     while b"\r\n\r\n" not in received:
-        received += engine.recv(65536)
+        received += receive(engine)
     head = received.partition(b"\r\n\r\n")[0].lower()
     if b"transfer-encoding: chunked" in head:
         while not received.endswith(b"0\r\n\r\n"):
-            received += engine.recv(65536)
+            received += receive(engine)
         return received
     length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
     while len(received) < len(head) + 4 + length:
-        received += engine.recv(65536)
+        received += receive(engine)
     return received
+
+
+def receive(engine: socket.socket) -> bytes:
+    """Return what came next; raises ConnectionError where the engine has hung up."""
+    if chunk := engine.recv(65536):
+        return chunk
+    raise ConnectionError("the engine hung up in the middle of an answer")
 
 
 class TestBrokenConnections:

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+from base64 import b64decode
+
 import numpy as np
 import orjson
 import pytest
 
 from kokeshi.encoders import Record
 from kokeshi.errors import InputError
-from kokeshi.ingest.documents import document_id, serialise, typed_fields, vector_columns
+from kokeshi.ingest.actions import Failure
+from kokeshi.ingest.documents import (
+    base64_vectors,
+    document_id,
+    serialise,
+    typed_fields,
+    vector_columns,
+)
 from kokeshi.ingest.failures import FailureLog, failures_path
 from kokeshi.schema import VectorSpec, parse_spec
 
@@ -123,6 +132,14 @@ def test_a_slice_of_a_row_is_serialised():
     assert orjson.loads(serialise("1", {"v": vectors[:, :2][1]}).splitlines()[1]) == {"v": [4, 5]}
 
 
+def test_base64_is_big_endian():
+    vectors = np.arange(8, dtype=np.float32).reshape(2, 4)[:, :2]
+    assert [np.frombuffer(b64decode(one), ">f4").tolist() for one in base64_vectors(vectors)] == [
+        [0, 1],
+        [4, 5],
+    ]
+
+
 def test_no_failures_leave_no_file(tmp_path):
     with FailureLog(tmp_path / "f.jsonl") as log:
         assert (log.count, log.first) == (0, None)
@@ -138,13 +155,13 @@ def test_failures_of_the_last_run_are_replaced(tmp_path):
 
 def test_a_failure_is_a_line_with_its_reason(tmp_path):
     with FailureLog(tmp_path / "f.jsonl") as log:
-        log.write(3, "why", {"a": 1}, id_="x")
-        log.write(4, "too", "{broken")
+        log.write(Failure(3, "why", {"a": 1}, "x", 2))
+        log.write(Failure(4, "too", "{broken"))
         assert (log.count, log.first) == (2, "line 3: why")
     lines = [orjson.loads(line) for line in (tmp_path / "f.jsonl").read_bytes().splitlines()]
     assert lines == [
-        {"line": 3, "id": "x", "reason": "why", "document": {"a": 1}},
-        {"line": 4, "id": None, "reason": "too", "document": "{broken"},
+        {"line": 3, "row": 2, "id": "x", "reason": "why", "document": {"a": 1}},
+        {"line": 4, "row": None, "id": None, "reason": "too", "document": "{broken"},
     ]
 
 

@@ -1,7 +1,10 @@
-"""Batches, sending and the whole pipeline, on an engine whose answers are scripted."""
+"""Sending and the whole pipeline, on an engine whose answers are scripted."""
 
 from __future__ import annotations
 
+import threading
+from base64 import b64decode
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -9,11 +12,16 @@ import orjson
 import pytest
 
 from kokeshi.encoders import Record, load_encoder
-from kokeshi.engines import BulkItem
+from kokeshi.encoders.cache import CachedEncoder
+from kokeshi.encoders.cache_file import CacheFile
+from kokeshi.engines import BulkItem, Capabilities
 from kokeshi.errors import EngineError, InputError
-from kokeshi.ingest import BadLine, ingest_records
-from kokeshi.ingest.batches import TRIES, Action, batch_by_bytes, send_batch
+from kokeshi.ingest import BadLine, IngestReport, Pacing, ingest_records, pipeline
+from kokeshi.ingest.actions import Action, Outcome
 from kokeshi.ingest.failures import FailureLog
+from kokeshi.ingest.pace import Pace
+from kokeshi.ingest.sending import BUSY_TRIES, TRIES, send_actions
+from kokeshi.metrics import IngestMetrics
 from kokeshi.schema import parse_spec
 
 Answer = Callable[[str], int] | int | EngineError
@@ -25,12 +33,18 @@ class ScriptedEngine:
     An answer is an error to raise, a status for every document, or a map from id to status.
     """
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, base64: bool = False) -> None:
         self.answers = list(answers)
+        self.capabilities = Capabilities("memory", (), derived_source=True, base64_vectors=base64)
+        self._lock = threading.Lock()
         self.requests: list[list[str]] = []
         self.stored: dict[str, dict] = {}
 
     def bulk(self, _index: str, body: bytes) -> list[BulkItem]:
+        with self._lock:
+            return self._bulk(body)
+
+    def _bulk(self, body: bytes) -> list[BulkItem]:
         lines = body.splitlines()
         ids = [orjson.loads(line)["index"]["_id"] for line in lines[::2]]
         self.requests.append(ids)
@@ -58,13 +72,18 @@ def refused(status: int | None) -> EngineError:
     return EngineError(f"refused with {status}", status=status)
 
 
-def action(id_: str, size: int = 0) -> Action:
+def action(id_: str, size: int = 0, line: int = 1) -> Action:
     body = b'{"index":{"_id":"%s"}}\n{"t":"%s"}\n' % (id_.encode(), b"x" * size)
-    return Action(id_, 1, body, {})
+    return Action(id_, Record(line - 1, line, {}), body)
 
 
 def actions(ids: str) -> list[Action]:
     return [action(id_) for id_ in ids]
+
+
+def send(engine, sent, sleep, pace=None) -> list[Outcome]:
+    answers = send_actions(engine, "a", sent, pace or Pace(), sleep=sleep)
+    return [outcome for outcomes in answers for outcome in outcomes]
 
 
 @pytest.fixture
@@ -72,33 +91,10 @@ def sleep() -> Sleeper:
     return Sleeper()
 
 
-class TestBatches:
-    def test_bodies_stay_within_the_limit(self):
-        made = [action(str(i), i) for i in range(200)]
-        batches = list(batch_by_bytes(made, 1_000))
-        assert all(sum(len(a.body) for a in batch) <= 1_000 for batch in batches)
-        assert len(batches) < 100
-
-    def test_the_order_is_kept(self):
-        made = [action(str(i), i) for i in range(200)]
-        assert [a for batch in batch_by_bytes(made, 1_000) for a in batch] == made
-
-    def test_a_document_above_the_limit_goes_alone(self):
-        made = [action("a"), action("b", 5_000), action("c")]
-        assert list(batch_by_bytes(made, 1_000)) == [[made[0]], [made[1]], [made[2]]]
-
-    def test_a_limit_that_is_just_reached_is_kept(self):
-        made = actions("abcd")
-        assert list(batch_by_bytes(made, 2 * len(made[0].body))) == [made[:2], made[2:]]
-
-    def test_nothing_makes_no_batch(self):
-        assert list(batch_by_bytes([], 1_000)) == []
-
-
 class TestSending:
     def test_what_is_taken_is_sent_once(self, sleep):
         engine = ScriptedEngine()
-        outcomes = send_batch(engine, "a", actions("abc"), sleep=sleep)
+        outcomes = send(engine, actions("abc"), sleep)
         assert [(o.action.id, o.reason) for o in outcomes] == [
             ("a", None),
             ("b", None),
@@ -112,10 +108,10 @@ class TestSending:
             lambda id_: status if id_ in "bc" else 200,
             lambda id_: status if id_ == "c" else 200,
         )
-        outcomes = send_batch(engine, "a", actions("abcd"), sleep=sleep)
+        outcomes = send(engine, actions("abcd"), sleep)
         assert engine.requests == [["a", "b", "c", "d"], ["b", "c"], ["c"]]
         assert {o.action.id: o.reason for o in outcomes} == dict.fromkeys("abcd")
-        assert sleep.waits == [0.5, 1.0]
+        assert sleep.waits == [0.5, 0.5]
 
     @pytest.mark.parametrize(
         ("first", "second", "stays"), [(429, 200, "new"), (429, 429, "new"), (429, 400, "old")]
@@ -126,57 +122,101 @@ class TestSending:
         statuses = iter([first, second])
         engine = ScriptedEngine(lambda _: next(statuses))
         twice = [
-            Action("a", line, b'{"index":{"_id":"a"}}\n{"v":"%s"}\n' % value, {})
+            Action("a", Record(0, line, {}), b'{"index":{"_id":"a"}}\n{"v":"%s"}\n' % value)
             for line, value in ((1, b"old"), (2, b"new"))
         ]
-        outcomes = send_batch(engine, "i", twice, sleep=sleep)
+        outcomes = send(engine, twice, sleep)
         assert engine.stored["a"]["v"] == stays
-        assert sorted(o.action.line for o in outcomes) == [1, 2]
+        assert sorted(o.action.record.line for o in outcomes) == [1, 2]
         assert sum(o.reason is not None for o in outcomes) == (second == 400)
+
+    def test_a_repeat_goes_before_what_follows(self, sleep):
+        engine = ScriptedEngine(lambda id_: 429 if id_ == "b" else 200)
+        pace = Pace(2 * len(action("a").body))
+        send(engine, actions("abcd"), sleep, pace)
+        assert engine.requests == [["a", "b"], ["b"], ["c"], ["d"]]
 
     @pytest.mark.parametrize("status", [400, 403, 404, 409])
     def test_what_can_never_succeed_is_not_sent_again(self, sleep, status):
         engine = ScriptedEngine(lambda id_: status if id_ == "b" else 200)
-        outcomes = send_batch(engine, "a", actions("abc"), sleep=sleep)
+        outcomes = send(engine, actions("abc"), sleep)
         reasons = {o.action.id: o.reason for o in outcomes}
         assert reasons == {"a": None, "b": f"status {status}", "c": None}
         assert len(engine.requests) == 1
 
     def test_a_document_that_stays_refused_fails_after_the_last_try(self, sleep):
-        engine = ScriptedEngine(*[429] * TRIES)
-        outcomes = send_batch(engine, "a", actions("ab"), sleep=sleep)
-        assert [o.reason for o in outcomes] == ["status 429"] * 2
+        engine = ScriptedEngine(*[500] * TRIES)
+        outcomes = send(engine, actions("ab"), sleep)
+        assert [o.reason for o in outcomes] == ["status 500"] * 2
         assert len(engine.requests) == TRIES
         assert sleep.waits == [0.5, 1, 2, 4, 8]
+
+    def test_a_document_alone_that_the_engine_is_always_too_busy_for_fails(self, sleep):
+        engine = ScriptedEngine(lambda id_: 200 if id_ == "a" else 429, *[429] * BUSY_TRIES)
+        outcomes = send(engine, actions("ab"), sleep)
+        assert [(o.action.id, o.reason) for o in outcomes] == [("a", None), ("b", "status 429")]
+        assert sum(sleep.waits) > 120
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_an_engine_that_takes_no_document_at_all_is_an_error(self, sleep, status):
+        engine = ScriptedEngine(*[status] * BUSY_TRIES)
+        with pytest.raises(EngineError, match=f"bulk of 'a': status {status}"):
+            send(engine, actions("ab"), sleep)
+        assert engine.stored == {}
+
+    def test_a_document_whose_request_alone_is_too_much_fails_alone(self, sleep):
+        engine = ScriptedEngine(*[refused(429)] * BUSY_TRIES)
+        pace = Pace(1)
+        outcomes = send(engine, actions("ab"), sleep, pace)
+        assert [(o.action.id, o.reason) for o in outcomes] == [
+            ("a", "refused with 429"),
+            ("b", None),
+        ]
+
+    def test_an_engine_that_is_restarted_is_asked_again(self, sleep):
+        away = EngineError("the connection was closed without an answer", away=True)
+        engine = ScriptedEngine(away, away)
+        assert [o.reason for o in send(engine, actions("ab"), sleep)] == [None, None]
+        assert sleep.waits == [0.5, 1]
+
+    def test_answers_for_other_documents_than_were_sent_are_an_error(self, sleep):
+        engine = ScriptedEngine()
+        engine.bulk = lambda *_: [BulkItem("a", 200)]
+        with pytest.raises(
+            EngineError, match="2 documents were sent, but the engine answered for 1"
+        ):
+            send(engine, actions("ab"), sleep)
 
     @pytest.mark.parametrize("status", [429, 502, 503])
     def test_a_busy_engine_is_asked_again(self, sleep, status):
         engine = ScriptedEngine(refused(status), refused(status))
-        outcomes = send_batch(engine, "a", actions("ab"), sleep=sleep)
+        outcomes = send(engine, actions("ab"), sleep)
         assert [o.reason for o in outcomes] == [None, None]
         assert sleep.waits == [0.5, 1]
 
-    def test_an_engine_that_stays_busy_is_an_error(self, sleep):
-        with pytest.raises(EngineError, match="refused with 503"):
-            send_batch(ScriptedEngine(*[refused(503)] * TRIES), "a", actions("ab"), sleep=sleep)
+    @pytest.mark.parametrize("status", [500, 503])
+    def test_an_engine_that_stays_busy_is_an_error(self, sleep, status):
+        engine = ScriptedEngine(*[refused(status)] * BUSY_TRIES)
+        with pytest.raises(EngineError, match=f"refused with {status}"):
+            send(engine, actions("ab"), sleep)
 
     @pytest.mark.parametrize("status", [None, 400, 403])
     def test_an_engine_that_refuses_is_an_error_at_once(self, sleep, status):
         engine = ScriptedEngine(refused(status))
         with pytest.raises(EngineError, match=f"refused with {status}"):
-            send_batch(engine, "a", actions("ab"), sleep=sleep)
+            send(engine, actions("ab"), sleep)
         assert (len(engine.requests), sleep.waits) == (1, [])
 
     def test_a_body_that_is_too_large_is_halved_in_order(self, sleep):
         engine = ScriptedEngine(refused(413), refused(413))
-        outcomes = send_batch(engine, "a", actions("abcde"), sleep=sleep)
+        outcomes = send(engine, actions("abcde"), sleep)
         requests = ["".join(ids) for ids in engine.requests]
-        assert requests == ["abcde", "ab", "a", "b", "cde"]
+        assert requests == ["abcde", "ab", "a", "b", "c", "d", "e"]
         assert "".join(o.action.id for o in outcomes) == "abcde"
 
     def test_a_single_document_that_is_too_large_fails_alone(self, sleep):
         engine = ScriptedEngine(refused(413), refused(413))
-        outcomes = send_batch(engine, "a", actions("ab"), sleep=sleep)
+        outcomes = send(engine, actions("ab"), sleep)
         assert [(o.action.id, o.reason) for o in outcomes] == [
             ("a", "refused with 413"),
             ("b", None),
@@ -184,7 +224,7 @@ class TestSending:
 
     def test_halving_keeps_what_was_taken_before(self, sleep):
         engine = ScriptedEngine(lambda id_: 200 if id_ == "a" else 429, refused(413))
-        outcomes = send_batch(engine, "a", actions("abc"), sleep=sleep)
+        outcomes = send(engine, actions("abc"), sleep)
         assert sorted(o.action.id for o in outcomes) == ["a", "b", "c"]
         assert "".join("".join(ids) for ids in engine.requests[2:]) == "bc"
 
@@ -261,6 +301,12 @@ class TestPipeline:
         }
         assert engine.stored == {"0": document}
 
+    def test_an_engine_that_takes_base64_gets_it(self, ingest):
+        engine = ScriptedEngine(base64=True)
+        ingest(engine, [record(0, title="shoe")])
+        numbers = np.frombuffer(b64decode(engine.stored["0"]["embedding"]), ">f4")
+        assert numbers.tolist() == [1, 2]
+
     def test_everything_is_counted(self, ingest):
         documents = [
             record(0),
@@ -270,7 +316,8 @@ class TestPipeline:
             record(4, v=[1]),
             record(5),
         ]
-        report = ingest(ScriptedEngine(lambda id_: 400 if id_ == "5" else 200), documents)
+        refusing = [lambda id_: 400 if id_ == "5" else 200] * 2  # two connections
+        report = ingest(ScriptedEngine(*refusing), documents)
         assert (report.read, report.indexed, report.failed) == (6, 1, 5)
         assert report.first_failure == "line 2: not JSON"
 
@@ -298,7 +345,7 @@ class TestPipeline:
     def test_the_last_of_two_with_one_id_stays(self, ingest, batch_bytes):
         engine = ScriptedEngine()
         documents = [record(i, id=str(i % 3), price=i) for i in range(10)]
-        report = ingest(engine, documents, batch_bytes=batch_bytes)
+        report = ingest(engine, documents, pacing=Pacing(batch_bytes))
         assert {id_: d["price"] for id_, d in engine.stored.items()} == {"0": 9, "1": 7, "2": 8}
         assert (report.indexed, report.duplicates) == (10, 7)
 
@@ -327,15 +374,15 @@ class TestPipeline:
     def test_progress_ends_at_the_report(self, ingest):
         seen = []
         documents = [record(i) for i in range(50)]
-        report = ingest(ScriptedEngine(), documents, batch_bytes=300, on_progress=seen.append)
+        report = ingest(ScriptedEngine(), documents, pacing=Pacing(300), on_progress=seen.append)
         assert len(seen) > 5
         assert (seen[-1].read, seen[-1].indexed) == (report.read, report.indexed)
 
     def test_an_engine_that_goes_away_ends_it(self, ingest):
         engine = ScriptedEngine(200, refused(None))
         with pytest.raises(EngineError, match="refused with None"):
-            ingest(engine, (record(i) for i in range(100)), batch_bytes=300)
-        assert len(engine.requests) < 10
+            ingest(engine, (record(i) for i in range(20_000)), pacing=Pacing(300))
+        assert len(engine.requests) < 2_000
 
     def test_a_source_that_breaks_ends_it(self, ingest):
         def broken():
@@ -345,7 +392,8 @@ class TestPipeline:
         with pytest.raises(InputError, match="damaged"):
             ingest(ScriptedEngine(), broken())
 
-    def test_a_long_source_is_read_only_a_little_ahead(self, ingest):
+    def test_a_long_source_is_read_only_a_little_ahead(self, ingest, monkeypatch):
+        monkeypatch.setattr(pipeline, "AHEAD_BYTES", 100_000)
         engine = ScriptedEngine()
         ahead = 0
 
@@ -355,6 +403,66 @@ class TestPipeline:
                 ahead = max(ahead, row - sum(map(len, engine.requests)))
                 yield record(row)
 
-        report = ingest(engine, endless(), batch_bytes=10_000)
+        report = ingest(engine, endless(), pacing=Pacing(10_000))
         assert report.indexed == 20_000
-        assert ahead < 2_000
+        assert ahead < 5_000  # five chunks in five stages
+
+
+class Noted(IngestMetrics):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: Counter[tuple[str, object]] = Counter()
+
+    def count_documents(self, fate, count):
+        self.told["documents", fate] += count
+
+    def count_retries(self, reason, count):
+        self.told["retries", reason] += count
+
+    def observe_bulk(self, seconds, size):
+        self.told["bulk", "bytes"] += size
+        self.told["bulk", "requests"] += 1
+
+    def observe_encode(self, seconds):
+        self.told["encode", "batches"] += 1
+
+    def set_queue(self, stage, depth):
+        self.told["depth", stage] = depth
+        self.told["set", stage] += 1
+
+
+class TestMetrics:
+    def test_it_says_what_becomes_of_each_document(self, ingest):
+        metrics = Noted()
+        busy_once = ScriptedEngine(lambda id_: 429 if id_ == "1" else 200)
+        report = ingest(busy_once, [record(0), record(1), record(2, id=None)], metrics=metrics)
+        assert (report.indexed, report.failed) == (2, 1)
+        assert metrics.told["documents", "read"] == 3
+        assert metrics.told["documents", "indexed"] == 2
+        assert metrics.told["documents", "failed"] == 1
+        assert metrics.told["retries", "429"] == 1
+        assert metrics.told["bulk", "requests"] == 2
+        assert metrics.told["encode", "batches"] == 1
+
+    def test_every_queue_is_empty_at_the_end(self, ingest):
+        metrics = Noted()
+        ingest(ScriptedEngine(), [record(row) for row in range(2_000)], metrics=metrics)
+        for stage in ("encode", "serialise", "send"):
+            assert metrics.told["depth", stage] == 0
+            assert metrics.told["set", stage] >= 2
+
+    def test_texts_that_the_cache_had_are_counted(self, ingest, tmp_path):
+        def once() -> IngestReport:
+            cache = CachedEncoder(Letters(), CacheFile(tmp_path / "c.sqlite", 10**6, required=True))
+            with FailureLog(tmp_path / "g.jsonl") as failures:
+                documents = [record(0, title="shoe"), record(1, title="boot"), record(2, title="")]
+                report = ingest_records(
+                    ScriptedEngine(), WORDS, {"embedding": cache}, documents, failures
+                )
+            cache.close()
+            return report
+
+        first, second = once(), once()
+        assert (first.encoded, first.cached) == (2, 0)
+        assert (second.encoded, second.cached) == (0, 2)

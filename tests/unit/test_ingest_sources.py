@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import datetime
 import gzip
 import io
 import sys
+from decimal import Decimal
 
 import pytest
 
 from kokeshi.encoders import Record
-from kokeshi.errors import InputError
+from kokeshi.errors import InputError, MissingExtraError
 from kokeshi.ingest import BadLine, Source
 
 GOOD = b'{"id": 1}\n{"id": 2}\n'
@@ -197,7 +199,7 @@ def test_a_folder_is_no_file(tmp_path):
 @pytest.mark.parametrize("name", ["in.xlsx", "in", "in.gz", "in.json"])
 def test_an_unknown_format_lists_the_accepted(read, name):
     with pytest.raises(
-        InputError, match=r"accepted are .jsonl, .ndjson, .csv, .tsv, each also with"
+        InputError, match=r"accepted are .jsonl, .ndjson, .csv, .tsv, .parquet, each also with"
     ):
         read(GOOD, name)
 
@@ -242,3 +244,65 @@ def test_lines_are_read_one_at_a_time(tmp_path):
     items = iter(Source(tmp_path / "in.jsonl"))
     assert next(items).fields == {"id": 1}
     items.close()
+
+
+class TestParquet:
+    """Row groups of a Parquet file, where pyarrow is installed."""
+
+    @pytest.fixture
+    def path(self, tmp_path):
+        pyarrow = pytest.importorskip("pyarrow", reason="the extra 'parquet' is not installed")
+        parquet = pytest.importorskip("pyarrow.parquet")
+        rows = [
+            {
+                "id": number,
+                "title": f"shoe {number}" if number % 2 else None,
+                "price": Decimal("9.50"),
+                "released": datetime.date(2024, 1, 31),
+                "tags": ["a", "b"],
+                "vec": [0.5, float(number)],
+            }
+            for number in range(1_000)
+        ]
+        parquet.write_table(
+            pyarrow.Table.from_pylist(rows), tmp_path / "in.parquet", row_group_size=300
+        )
+        return tmp_path / "in.parquet"
+
+    def test_rows_are_documents(self, path):
+        items = list(Source(path))
+        assert [item.fields["id"] for item in items] == list(range(1_000))
+        assert [(item.row, item.line) for item in items[298:302]] == [
+            (298, 299),
+            (299, 300),
+            (300, 301),
+            (301, 302),
+        ]
+        assert items[1].fields == {
+            "id": 1,
+            "title": "shoe 1",
+            "price": 9.5,
+            "released": datetime.date(2024, 1, 31),
+            "tags": ["a", "b"],
+            "vec": [0.5, 1.0],
+        }
+        assert "title" not in items[0].fields
+
+    @pytest.mark.parametrize("row", [1, 299, 300, 301, 999, 1_000])
+    def test_it_goes_on_where_it_was_left(self, path, row):
+        source = Source(path)
+        places = [source.reached for _ in source]
+        found = [item.row for item in Source(path).read_from(places[row - 1])]
+        assert found == list(range(row, 1_000))
+
+    def test_another_file_is_an_error(self, path):
+        path.write_bytes(b"PAR1 no more")
+        with pytest.raises(InputError, match=r"in.parquet: not a Parquet file, or damaged"):
+            list(Source(path))
+
+
+def test_parquet_without_its_extra_names_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "in.parquet").write_bytes(b"PAR1")
+    with pytest.raises(MissingExtraError, match=r"pip install 'kokeshi\[parquet\]'"):
+        list(Source(tmp_path / "in.parquet"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -24,26 +24,56 @@ from kokeshi.cli.common import (
 from kokeshi.engines.settings import Settings
 from kokeshi.errors import InputError
 from kokeshi.index import Index
-from kokeshi.ingest import IngestProgress, IngestReport, Source
-from kokeshi.ingest.pipeline import BATCH_BYTES
+from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Source
+from kokeshi.ingest.pace import BATCH_BYTES
+from kokeshi.ingest.pipeline import CONNECTIONS
 from kokeshi.ingest.sources import SourceFormat
+from kokeshi.json_logs import json_logs
+from kokeshi.metrics import IngestMetrics, open_metrics
 
 
 @takes_connection
 def ingest(
     file: Annotated[
-        Path, typer.Argument(help="JSONL, CSV or TSV, plain or .gz; - is standard input.")
-    ],
+        Path | None,
+        typer.Argument(help="JSONL, CSV, TSV or Parquet; plain or .gz; - is standard input."),
+    ] = None,
     spec: SpecOption = DEFAULT_SPEC,
     format: Annotated[  # noqa: A002
-        str | None, typer.Option("--format", help="jsonl, csv or tsv, where the name does not say.")
+        str | None,
+        typer.Option("--format", help="jsonl, csv, tsv or parquet, where the name does not say."),
     ] = None,
     recreate: Annotated[
         bool, typer.Option("--recreate", help="Delete the index first, with all its documents.")
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(help="Go on where the same command was interrupted; files only."),
+    ] = True,
+    retry_dead_letters: Annotated[
+        Path | None,
+        typer.Option(
+            "--retry-dead-letters",
+            metavar="FILE",
+            help="Send the documents of a .failures.jsonl again.",
+        ),
+    ] = None,
     batch_mb: Annotated[
         float, typer.Option("--batch-mb", min=0.01, max=90, help="Largest bulk request in MB.")
     ] = BATCH_BYTES / 2**20,
+    connections: Annotated[
+        int, typer.Option("--connections", min=1, max=16, help="How many send at once.")
+    ] = CONNECTIONS,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Show metrics for Prometheus on this port meanwhile."),
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option(help="Address that the metrics are shown on.")
+    ] = "127.0.0.1",
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Write a log of JSON lines to standard error.")
+    ] = False,
     connection: Settings | None = None,
     json: JsonOption = False,
 ) -> None:
@@ -51,14 +81,28 @@ def ingest(
 
     What cannot be indexed is kept, with its reason, in NAME.failures.jsonl; the exit code is 2 then.
     """
-    source = Source(file, cast("SourceFormat | None", format))
+    pacing = Pacing(int(batch_mb * 2**20), connections)
+    if (file is None) == (retry_dead_letters is None):
+        raise InputError("give either FILE or --retry-dead-letters FILE")
     with (
+        json_logs(sys.stderr) if log_json else nullcontext(),
+        open_metrics(metrics_port, metrics_host) as metrics,
         Index.open(spec, connection) as index,
-        progress_bar(source) as on_progress,
     ):
-        report = index.ingest(
-            source, recreate=recreate, batch_bytes=int(batch_mb * 2**20), on_progress=on_progress
-        )
+        if file is None:
+            letters = cast("Path", retry_dead_letters)
+            report = _retry(index, letters, pacing, metrics, recreate=recreate)
+        else:
+            source = Source(file, cast("SourceFormat | None", format))
+            with progress_bar(source, shown=not log_json) as on_progress:
+                report = index.ingest(
+                    source,
+                    recreate=recreate,
+                    resume=resume,
+                    pacing=pacing,
+                    on_progress=on_progress,
+                    metrics=metrics,
+                )
         count = index.count() if index.exists() else 0
     if json:
         print_json(report.to_json() | {"index": index.spec.index, "count": count})
@@ -66,14 +110,26 @@ def ingest(
         print_report(report, index.spec.index, count)
     if report.failed:
         raise InputError(
-            f"{source.path}: {report.failed:,} of {report.read:,} documents were not indexed; "
-            f"{report.first_failure} (all in {report.failures_file})"
+            f"{file or retry_dead_letters}: {report.failed:,} of {report.read:,} documents were not "
+            f"indexed; {report.first_failure} (all in {report.failures_file})"
         )
+
+
+def _retry(
+    index: Index, path: Path, pacing: Pacing, metrics: IngestMetrics, *, recreate: bool
+) -> IngestReport:
+    if recreate:
+        raise InputError("--recreate would delete what is indexed; leave it out to retry failures")
+    return index.retry_failures(path, pacing=pacing, metrics=metrics)
 
 
 def print_report(report: IngestReport, index: str, count: int, console: Console = out) -> None:
     """Print the summary of an ingest in one or two lines."""
-    rate = report.indexed / report.seconds if report.seconds else 0
+    if report.restarted:
+        err.print(f"An ingest was interrupted, but {report.restarted}: this one began anew.")
+    if report.resumed:
+        console.print(f"Went on after {report.resumed:,} documents of an interrupted ingest.")
+    rate = (report.read - report.resumed) / report.seconds if report.seconds else 0
     console.print(
         f"Indexed {report.indexed:,} of {report.read:,} documents in {report.seconds:.1f} s "
         f"({rate:,.0f} documents/s); '{index}' now holds {count:,}."
@@ -81,6 +137,10 @@ def print_report(report: IngestReport, index: str, count: int, console: Console 
     if report.duplicates:
         console.print(
             f"{report.duplicates:,} had an id that the file repeats; the last of each stays."
+        )
+    if texts := report.cached + report.encoded:
+        console.print(
+            f"{report.cached / texts:.0%} of {texts:,} texts had their vector in the cache."
         )
     if report.without_vector:
         console.print(
@@ -91,7 +151,9 @@ def print_report(report: IngestReport, index: str, count: int, console: Console 
 
 
 @contextmanager
-def progress_bar(source: Source) -> Iterator[Callable[[IngestProgress], None]]:
+def progress_bar(
+    source: Source, *, shown: bool = True
+) -> Iterator[Callable[[IngestProgress], None]]:
     """Show documents, documents/s and time left on standard error, where that is a terminal."""
     columns = (
         TextColumn("Indexing"),
@@ -102,7 +164,9 @@ def progress_bar(source: Source) -> Iterator[Callable[[IngestProgress], None]]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, disable=not sys.stderr.isatty(), transient=True) as bar:
+    with Progress(
+        *columns, console=err, disable=not (shown and sys.stderr.isatty()), transient=True
+    ) as bar:
         task = bar.add_task("", total=source.size, indexed=0, rate=0.0)
 
         def show(progress: IngestProgress) -> None:

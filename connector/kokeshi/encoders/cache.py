@@ -51,7 +51,16 @@ class CacheCounts:
     @property
     def hit_rate(self) -> float:
         """The share of the texts that were not encoded; 0 where there were none."""
-        return 1 - self.encoded / self.asked if self.asked else 0.0
+        return self.cached / self.asked if self.asked else 0.0
+
+    @property
+    def cached(self) -> int:
+        """How many of the texts were not encoded."""
+        return self.asked - self.encoded
+
+    def __sub__(self, earlier: CacheCounts) -> CacheCounts:
+        """Return what was asked since `earlier`."""
+        return CacheCounts(self.asked - earlier.asked, self.encoded - earlier.encoded)
 
 
 class CachedEncoder:
@@ -173,9 +182,10 @@ def default_path(environment: Mapping[str, str]) -> Path:
     return base / "embeddings.sqlite"
 
 
-def cache_counts(encoders: Mapping[str, Encoder]) -> dict[str, CacheCounts]:
-    """Return vector -> what its cache was asked, of those encoders that have one."""
-    return {name: e.counts for name, e in encoders.items() if isinstance(e, CachedEncoder)}
+def cache_counts(encoders: Mapping[str, Encoder]) -> CacheCounts:
+    """Return what the caches of encoders were asked together; zeros where none has one."""
+    counts = [encoder.counts for encoder in encoders.values() if isinstance(encoder, CachedEncoder)]
+    return CacheCounts(sum(one.asked for one in counts), sum(one.encoded for one in counts))
 
 
 def _is_sound(vector: Float32) -> bool:

@@ -32,7 +32,8 @@ class Capabilities:
     derived_source: vectors can be left out of the stored `_source` and still come back in full from
     a get, a scroll, a re-index and an update. filter_heuristic: an index can say how a graph search
     walks under a filter. native: the k-NN plugin of OpenSearch has its library of faiss, without which
-    a graph of faiss ends the engine. licence: of an Elasticsearch; None where it may not be
+    a graph of faiss ends the engine. base64_vectors: a bulk request may hold vectors as base64 of big-endian
+    float32. licence: of an Elasticsearch; None where it may not be
     asked, and on the others.
     """
 
@@ -41,6 +42,7 @@ class Capabilities:
     derived_source: bool
     filter_heuristic: bool = False
     native: bool = False
+    base64_vectors: bool = False
     licence: str | None = None
 
     def __str__(self) -> str:

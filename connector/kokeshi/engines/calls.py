@@ -128,6 +128,26 @@ def get_mapping(index: str) -> Call[dict[str, Json] | None]:
     )
 
 
+def get_index_ids(index: str) -> Call[dict[str, str]]:
+    """Return the engine's own id by concrete index name: another one once an index was made anew.
+
+    Empty where there is no index, or the user may not ask.
+    """
+
+    def read(answer: Answer) -> dict[str, str]:
+        found = answer.body if answer.status == 200 else {}
+        return {name: one["settings"]["index"]["uuid"] for name, one in found.items()}
+
+    return Call(
+        "get_index_ids",
+        "GET",
+        _path(index, "_settings", "index.uuid"),
+        read,
+        index,
+        accept=frozenset({403, 404}),
+    )
+
+
 def bulk(index: str, body: bytes) -> Call[list[BulkItem]]:
     """Send newline-delimited actions and documents; returns one item for each, in order."""
     return Call(

@@ -28,6 +28,10 @@ ES_DERIVED_SOURCE_SINCE = (9, 2)
 FILTER_HEURISTIC_SINCE = (9, 1)
 """The setting `index.dense_vector.hnsw_filter_heuristic` of Elasticsearch."""
 
+BASE64_VECTORS_SINCE = (9, 3)
+"""From here on Elasticsearch takes a vector as base64 of big-endian float32. OpenSearch does so from 3.9
+on, little-endian, which is not used as no such version was there to test on."""
+
 
 def identify(connection: Connection) -> Flow[Capabilities]:
     """Ask an engine for its version and licence.
@@ -58,6 +62,7 @@ def identify(connection: Connection) -> Flow[Capabilities]:
         version,
         derived_source=version >= ES_DERIVED_SOURCE_SINCE,
         filter_heuristic=version >= FILTER_HEURISTIC_SINCE,
+        base64_vectors=version >= BASE64_VECTORS_SINCE,
         licence=type_,
     )
 

@@ -119,7 +119,8 @@ _REMEDIES: Final[dict[Trouble, str]] = {
 
 def describe_trouble(tried: Tried, error: TransportError, connection: Connection) -> EngineError:
     """Return the error of a call that got no answer."""
-    return EngineError(f"{connection.url}: {_describe_trouble(tried, error, connection)}")
+    text = f"{connection.url}: {_describe_trouble(tried, error, connection)}"
+    return EngineError(text, away=error.trouble in ("unreachable", "dropped", "timeout"))
 
 
 def _describe_trouble(tried: Tried, error: TransportError, connection: Connection) -> str:

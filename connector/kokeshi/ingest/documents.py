@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,15 @@ def code_columns(codebook: Codebook, name: str, vectors: Float32) -> dict[str, l
     if encoded.cells is not None:
         columns[code_field(name, "cell")] = encoded.cells.tolist()
     return columns
+
+
+def base64_vectors(vectors: Float32) -> list[str]:
+    """Return each vector of (N, D) as base64 of its numbers, big-endian float32, as Elasticsearch has it.
+
+    >>> base64_vectors(np.array([[1, -2]], np.float32))
+    ['P4AAAMAAAAA=']
+    """
+    return [b64encode(row).decode() for row in np.ascontiguousarray(vectors, ">f4")]
 
 
 def serialise(id_: str, fields: Mapping[str, Any]) -> bytes:

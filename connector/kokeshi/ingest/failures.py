@@ -1,16 +1,26 @@
-"""Keep what could not be indexed: one JSON line each, with its reason."""
+"""Dead letters: what could not be indexed, one JSON line each with its reason, to be sent again.
+
+A line is `{"line", "row", "id", "reason", "document"}`. Where a later document of the same id was indexed
+after all, a line without a document follows and names the line of that one.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
 
+from kokeshi.encoders import Record
 from kokeshi.errors import InputError
+from kokeshi.ingest.actions import Failure
+from kokeshi.ingest.ids import IdSet
+from kokeshi.ingest.sources import BadLine
+from kokeshi.types import Json
 
 SUFFIX = ".failures.jsonl"
 
@@ -18,36 +28,96 @@ SUFFIX = ".failures.jsonl"
 class FailureLog:
     """A JSON-lines file that exists only where something failed; each run replaces the last one's.
 
-    Raises InputError where it cannot be written.
+    keep: the line of the source up to which an interrupted run got; what it wrote of the lines until
+    there stays. Raises InputError where the file cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keep: int = 0) -> None:
         self.path = path
         self.count = 0
         self.first: str | None = None
         self._first_line = sys.maxsize
+        self._failed = IdSet()
         self._file: IO[bytes] | None = None
+        self._unsynced = False
         with self._written():
-            path.unlink(missing_ok=True)
+            if keep and path.exists():
+                self._keep(keep)
+            else:
+                path.unlink(missing_ok=True)
 
     def __enter__(self) -> FailureLog:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         if self._file:
             self._file.close()
 
-    def write(self, line: int, reason: str, document: Any, *, id_: str | None = None) -> None:  # noqa: ANN401
-        """Add one failure. line: of the input file, from 1."""
-        if self._file is None:
+    def sync(self) -> None:
+        """See that what was written outlives this process, and the machine."""
+        if self._file and self._unsynced:
             with self._written():
-                self._file = self.path.open("wb")
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            self._unsynced = False
+
+    def write(self, failure: Failure) -> None:
+        """Add one failure."""
+        self._count(failure)
+        self._write(
+            {
+                "line": failure.line,
+                "row": failure.row,
+                "id": failure.id,
+                "reason": failure.reason,
+                "document": failure.document,
+            }
+        )
+
+    def replace(self, ids: Sequence[tuple[str, int]]) -> None:
+        """Note that documents, id and line, were indexed: an earlier one of the same id is outdated."""
+        if not self.count:
+            return
+        found = self._failed.find([id_ for id_, _ in ids])
+        for (id_, line), failed in zip(ids, found, strict=True):
+            if failed:
+                reason = f"replaced by the document of line {line}"
+                self._write({"line": line, "id": id_, "reason": reason, "document": None})
+
+    def _keep(self, last: int) -> None:
+        """Drop what the source holds after a line, as it is read again, and count the rest."""
+        fresh = self.path.with_name(self.path.name + ".tmp")
+        with fresh.open("wb") as file:
+            for entry in _entries(self.path):
+                if entry["line"] <= last:
+                    file.write(_dump(entry))
+                    if entry["document"] is not None:
+                        self._count(Failure(entry["line"], entry["reason"], None, entry["id"]))
+        fresh.replace(self.path)
+        if not self.count:
+            self.path.unlink()
+
+    def _count(self, failure: Failure) -> None:
         self.count += 1
-        if line < self._first_line:  # batches answer later than bad lines are seen
-            self._first_line, self.first = line, f"line {line}: {reason}"
-        entry = {"line": line, "id": id_, "reason": reason, "document": document}
+        if failure.id is not None:
+            self._failed.add([failure.id])
+        if failure.line < self._first_line:  # batches answer later than bad lines are seen
+            self._first_line = failure.line
+            self.first = f"line {failure.line}: {failure.reason}"
+
+    def _write(self, entry: Json) -> None:
         with self._written():
-            self._file.write(orjson.dumps(entry, default=repr) + b"\n")
+            self._open().write(_dump(entry))
+        self._unsynced = True
+
+    def _open(self) -> IO[bytes]:
+        if self._file is None:
+            self._file = self.path.open("ab")
+        return self._file
 
     @contextmanager
     def _written(self) -> Iterator[None]:
@@ -60,11 +130,75 @@ class FailureLog:
             ) from None
 
 
+class DeadLetters:
+    """The documents of a failure log, to be read as a source.
+
+    One that a later document of its id replaced is left out, as sending it would bring it back;
+    `replaced` counts them. Raises InputError where the file is missing or no such log.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.size = None
+        self.position = 0
+        self.replaced = 0
+        if not self.path.is_file():
+            raise InputError(
+                f"{path}: no such file; `kokeshi ingest` names where failures are kept"
+            )
+
+    def __iter__(self) -> Iterator[Record | BadLine]:
+        """Yield each document, with the line and the row that it had in its source."""
+        newer = {
+            entry["id"]: entry["line"] for entry in _entries(self.path) if entry["document"] is None
+        }
+        for number, entry in enumerate(_entries(self.path)):
+            document, line = entry["document"], entry["line"]
+            if isinstance(document, dict) and line >= newer.get(entry["id"], 0):
+                row = entry.get("row")
+                yield Record(number if row is None else row, line, document)
+            elif isinstance(document, dict):
+                self.replaced += 1
+            elif document is not None:
+                yield BadLine(line, entry["reason"], str(document))
+
+
+def _entries(path: Path) -> Iterator[Json]:
+    """Yield the lines of a failure log; the last one can be cut short."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                entry = orjson.loads(line)
+                _ = entry["line"], entry["id"], entry["reason"], entry["document"]
+            except (orjson.JSONDecodeError, KeyError, TypeError):
+                raise InputError(
+                    f"{path}: line {number} is no dead letter, which has line, id, reason and document"
+                ) from None
+            yield entry
+
+
+def _dump(entry: Json) -> bytes:
+    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(entry, default=_describe, option=option)
+
+
+def _describe(value: Any) -> Any:  # noqa: ANN401
+    """Return what stands for a value that JSON has not: numbers of a view of an array, else its text."""
+    return value.tolist() if hasattr(value, "tolist") else repr(value)
+
+
 def failures_path(source: str) -> Path:
     """Return where the failures of a source are kept: in the working directory, by its name.
 
     >>> failures_path("data/products.jsonl.gz").name
     'products.failures.jsonl'
     """
+    return Path(base_name(source) + SUFFIX)
+
+
+def base_name(source: str) -> str:
+    """Return the name of a source without its folder and endings; `stdin` for standard input."""
     name = "stdin" if source == "-" else Path(source).name.removesuffix(".gz")
-    return Path(Path(name).stem + SUFFIX)
+    return Path(name).stem

@@ -1,47 +1,49 @@
-"""Read, encode, serialise and send, with one batch under way while the next is made.
+"""Read, encode, serialise and send, in stages that overlap, each with a bounded queue before it.
 
-One sender keeps the order, so of two documents with one id in a file the last one stays.
+The caller's thread reads and checks, one thread encodes, one serialises, and each connection has one that
+sends. Documents of one id go over the same connection, which keeps their order: the last one stays.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
 
-from kokeshi.encoders import Encoder, Record, embed_records
-from kokeshi.encoders.precomputed import PrecomputedEncoder
+from kokeshi.encoders import Encoder, Record
 from kokeshi.engines import Engine
-from kokeshi.errors import InputError
-from kokeshi.ingest.batches import Action, Outcome, batch_by_bytes, send_batch
-from kokeshi.ingest.documents import (
-    code_columns,
-    document_id,
-    serialise,
-    typed_fields,
-    vector_columns,
-)
+from kokeshi.ingest.actions import Action, Failure, Outcome, Position, weigh
 from kokeshi.ingest.failures import FailureLog
+from kokeshi.ingest.ids import IdSet
+from kokeshi.ingest.ledger import Ledger
+from kokeshi.ingest.making import Checked, Encoded, Maker
+from kokeshi.ingest.pace import BATCH_BYTES, Pace
+from kokeshi.ingest.queues import ByteQueue, Stopped
+from kokeshi.ingest.sending import send_actions
 from kokeshi.ingest.sources import BadLine
-from kokeshi.schema import IndexSpec, VectorSpec
-from kokeshi.types import Float32, Json
+from kokeshi.metrics import IngestMetrics, Stage
+from kokeshi.schema import IndexSpec
+from kokeshi.types import Json
 
 if TYPE_CHECKING:
     from kokeshi.codes.codebook import Codebook
 
-ENCODE_BATCH = 512
+CHUNK_DOCUMENTS: Final = 512
 """Documents encoded at once."""
 
-BATCH_BYTES = 4 * 1024 * 1024
-"""Largest bulk body; engines accept 100 MB, but smaller ones overlap better and hold less memory."""
+CHUNK_BYTES: Final = 16 * 1024 * 1024
+"""Memory of the documents encoded at once; fewer where they are large."""
 
-IN_FLIGHT = 2
-"""Bulk bodies that may wait for the sender, so that memory stays bounded."""
+AHEAD_BYTES: Final = 32 * 1024 * 1024
+"""Memory of what waits before a stage."""
+
+CONNECTIONS: Final = 2
+"""An engine that indexes one request while the next one arrives is never idle."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ class IngestReport:
     """What became of the documents of one source.
 
     read = indexed + failed; duplicates: of the indexed, how many were replaced by a later document
-    with the same id; without_vector: of the indexed, how many had no text to embed.
+    with the same id; without_vector: of the indexed, how many had no text to embed. encoded, cached: texts
+    whose vector was computed, and those whose vector the cache had; 0 without a cache. resumed: of the
+    read, how many an interrupted run had settled; restarted: why it was not continued, if there was one.
     """
 
     read: int
@@ -69,10 +73,23 @@ class IngestReport:
     seconds: float
     failures_file: str | None
     first_failure: str | None
+    encoded: int = 0
+    cached: int = 0
+    resumed: int = 0
+    restarted: str | None = None
 
     def to_json(self) -> Json:
         """Return what `--json` prints."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Pacing:
+    """How documents are sent. batch_bytes: of the largest request; connections: that send at once."""
+
+    batch_bytes: int = BATCH_BYTES
+    connections: int = CONNECTIONS
+    clock: Callable[[], float] = time.monotonic
 
 
 def ingest_records(
@@ -84,8 +101,12 @@ def ingest_records(
     *,
     codebooks: Mapping[str, Codebook] = MappingProxyType({}),
     prepare: Callable[[], object] = lambda: None,
-    batch_bytes: int = BATCH_BYTES,
+    pacing: Pacing | None = None,
+    ledger: Ledger | None = None,
+    reached: Callable[[], Position | None] = lambda: None,
+    on_settled: Callable[[Ledger], None] = lambda _: None,
     on_progress: Callable[[IngestProgress], None] = lambda _: None,
+    metrics: IngestMetrics | None = None,
 ) -> IngestReport:
     """Index every document of `source`; encoders: vector name -> its encoder.
 
@@ -93,145 +114,267 @@ def ingest_records(
     prepare: makes the index ready; called once, when the first batch can be sent, so that a source
     without a usable document, or an encoder that fails, leaves the index as it was.
 
+    ledger: counts of an interrupted run to go on from. reached: how far the source was read.
+    on_settled: is given the ledger when everything before a further position is settled. It and
+    on_progress are called by several threads, one at a time.
+
     A document that cannot be indexed goes to `failures` with its reason, the rest is indexed.
     Raises EngineError where the engine goes away; what was acknowledged stays, and the same call
     again completes it, since documents replace themselves by id.
     """
     started = time.monotonic()
-    run = _Run(spec, encoders, codebooks, failures)
-    batches = _prepared(batch_by_bytes(run.actions(source), batch_bytes), prepare)
-    for outcome in _sent(engine, spec.index, batches):
-        run.settle(outcome)
-        on_progress(IngestProgress(run.read, run.indexed, failures.count))
+    pacing = pacing or Pacing()
+    metrics = metrics or IngestMetrics()
+    books = _Books(failures, ledger or Ledger(), on_settled, on_progress, metrics)
+    base64 = engine.capabilities.base64_vectors
+    maker = Maker(spec, encoders, codebooks, base64=base64)
+    before = maker.count_texts()
+    _Stages(engine, spec.index, maker, books, pacing, prepare, metrics).run(source, reached)
+    texts = maker.count_texts() - before
+    total = books.ledger.total
     return IngestReport(
-        read=run.read,
-        indexed=run.indexed,
-        failed=failures.count,
-        duplicates=run.duplicates,
-        without_vector=run.without_vector,
+        read=total.read,
+        indexed=total.indexed,
+        failed=total.failed,
+        duplicates=books.duplicates,
+        without_vector=total.without_vector,
         seconds=time.monotonic() - started,
         failures_file=str(failures.path) if failures.count else None,
         first_failure=failures.first,
+        encoded=texts.encoded,
+        cached=texts.cached,
     )
 
 
-def _prepared(
-    batches: Iterator[list[Action]], prepare: Callable[[], object]
-) -> Iterator[list[Action]]:
-    """Yield the batches, with `prepare` called when the first is made."""
-    for number, batch in enumerate(batches):
-        if number == 0:
-            prepare()
-        yield batch
-
-
-def _sent(engine: Engine, index: str, batches: Iterable[list[Action]]) -> Iterator[list[Outcome]]:
-    """Yield the outcomes of each batch; while one is sent, the next is made."""
-    waiting: deque[Future[list[Outcome]]] = deque()
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="kokeshi-send") as sender:
-        try:
-            for batch in batches:
-                waiting.append(sender.submit(send_batch, engine, index, batch))
-                if len(waiting) > IN_FLIGHT:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-class _Run:
-    """The counts of one ingest, and the way of a record to an action."""
+class _Books:
+    """What is written down of an ingest, by several threads, one at a time."""
 
     def __init__(
         self,
-        spec: IndexSpec,
-        encoders: Mapping[str, Encoder],
-        codebooks: Mapping[str, Codebook],
         failures: FailureLog,
+        ledger: Ledger,
+        on_settled: Callable[[Ledger], None],
+        on_progress: Callable[[IngestProgress], None],
+        metrics: IngestMetrics,
     ) -> None:
-        self.spec = spec
-        self.encoders = encoders
-        self.codebooks = codebooks
-        self.failures = failures
-        self.read = self.indexed = self.duplicates = self.without_vector = 0
-        # 64-bit hashes, not the ids: a million of them take 70 MB as a set of texts
-        self._seen: set[int] = set()
-        # what a document itself says of a vector was not checked: only what an encoder gave is sent
-        self._unsent = {*spec.vector_fields(), *spec.code_fields()} | {
-            encoder.column
-            for encoder in encoders.values()
-            if isinstance(encoder, PrecomputedEncoder) and encoder.column
-        }
+        self.ledger = ledger
+        self.duplicates = 0
+        self._failures = failures
+        self._ids = IdSet()
+        self._on_settled = on_settled
+        self._on_progress = on_progress
+        self._metrics = metrics
+        self._lock = threading.Lock()
 
-    def actions(self, source: Iterable[Record | BadLine]) -> Iterator[Action]:
-        records = iter(source)
-        while chunk := list(islice(records, ENCODE_BATCH)):
-            self.read += len(chunk)
-            for bad in chunk:
-                if isinstance(bad, BadLine):
-                    self.failures.write(bad.line, bad.reason, bad.text)
-            yield from self._encoded([good for good in chunk if isinstance(good, Record)])
+    def open(self, chunk: _Chunk, failures: list[Failure]) -> None:
+        """A chunk is about to be sent, but for what cannot be."""
+        with self._lock:
+            for failure in failures:
+                self._failures.write(failure)
+            self.ledger.open(chunk.number, read=chunk.read, failed=len(failures), after=chunk.after)
+            self._metrics.count_documents("read", chunk.read)
+            self._metrics.count_documents("failed", len(failures))
+            self._tell()
 
     def settle(self, outcomes: list[Outcome]) -> None:
-        for outcome in outcomes:
-            action = outcome.action
-            if outcome.reason:
-                self.failures.write(action.line, outcome.reason, action.fields, id_=action.id)
-                continue
-            self.indexed += 1
-            self.without_vector += action.bare
-            self._count_duplicate(action.id)
+        """Documents have their answers."""
+        with self._lock:
+            for one in outcomes:
+                if one.reason:
+                    self._failures.write(one.action.fail(one.reason))
+                self.ledger.settle(one.action.chunk, indexed=not one.reason, bare=one.action.bare)
+            indexed = [one.action for one in outcomes if not one.reason]
+            self._failures.replace([(action.id, action.record.line) for action in indexed])
+            self.duplicates += self._ids.add([action.id for action in indexed])
+            self._metrics.count_documents("indexed", len(indexed))
+            self._metrics.count_documents("failed", len(outcomes) - len(indexed))
+            self._tell()
 
-    def _encoded(self, records: list[Record]) -> Iterator[Action]:
-        """Yield the actions of a chunk; a document that cannot be one is logged instead."""
-        prepared = self._prepared(records)
-        if not prepared:
-            return
-        columns: dict[int, Json] = {row: {} for row in range(len(prepared))}
-        bare: set[int] = set()
-        for name, vector in self.spec.vectors.items():
-            embedded = embed_records(self.encoders[name], vector, [r for r, _, _ in prepared])
-            for row, reason in embedded.unusable.items():
-                if row in columns:
-                    self._fail(*prepared[row], f"vector '{name}' {reason}")
-                    del columns[row]
-            bare |= embedded.absent
-            rows = [row for row in columns if row not in embedded.absent]
-            for field, values in self._columns(name, vector, embedded.vectors[rows]).items():
-                for row, value in zip(rows, values, strict=True):
-                    columns[row][field] = value
-        for row, vectors in columns.items():
-            record, id_, fields = prepared[row]
-            body = serialise(id_, {**fields, **vectors})
-            yield Action(id_, record.line, body, fields, bare=row in bare)
+    def _tell(self) -> None:
+        if self.ledger.advance():
+            self._on_settled(self.ledger)
+        total = self.ledger.total
+        self._on_progress(IngestProgress(total.read, total.indexed, total.failed))
 
-    def _columns(self, name: str, vector: VectorSpec, vectors: Float32) -> dict[str, Sequence[Any]]:
-        """Return the fields of a vector and of its codes: field -> N values."""
-        columns: dict[str, Any] = {**vector_columns(vector, name, vectors)}
-        if name in self.codebooks and len(vectors):
-            columns |= code_columns(self.codebooks[name], name, columns[name])
-        return columns
 
-    def _prepared(self, records: list[Record]) -> list[tuple[Record, str, Json]]:
-        """Return each record with its id and typed fields; one that has no such is logged."""
-        prepared = []
-        for record in records:
+@dataclass(frozen=True)
+class _Chunk:
+    """Documents that are encoded at once. after: where the source goes on behind them."""
+
+    number: int
+    read: int
+    after: Position | None
+    documents: list[Checked]
+    failures: list[Failure]
+    weight: int
+
+
+class _Stages:
+    """The threads of one ingest, and the queues between them."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        index: str,
+        maker: Maker,
+        books: _Books,
+        pacing: Pacing,
+        prepare: Callable[[], object],
+        metrics: IngestMetrics,
+    ) -> None:
+        self._engine = engine
+        self._index = index
+        self._maker = maker
+        self._books = books
+        self._pacing = pacing
+        self._prepare = prepare
+        self._metrics = metrics
+        self._read = ByteQueue[_Chunk](AHEAD_BYTES, lambda: self._show("encode", self._read))
+        self._encoded = ByteQueue[tuple[_Chunk, Encoded]](
+            AHEAD_BYTES, lambda: self._show("serialise", self._encoded)
+        )
+        self._bodies = [
+            ByteQueue[list[Action]](AHEAD_BYTES // 2, lambda: self._show("send", *self._bodies))
+            for _ in range(pacing.connections)
+        ]
+        self._error: BaseException | None = None
+        self._stopped = threading.Event()
+
+    def run(
+        self, source: Iterable[Record | BadLine], reached: Callable[[], Position | None]
+    ) -> None:
+        """Read the source to its end and return when everything is settled; raises the first error."""
+        threads = [self._start(self._encode), self._start(self._serialise)]
+        threads += [self._start(self._send, queue) for queue in self._bodies]
+        try:
+            with suppress(Stopped):
+                for chunk in self._chunks(source, reached):
+                    self._read.put(chunk, chunk.weight)
+                self._read.end()
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            self._stop()
+            raise
+        finally:
+            for thread in threads:
+                thread.join()
+        if self._error:
+            raise self._error
+
+    def _start(self, work: Callable[..., None], *arguments: object) -> threading.Thread:
+        def guarded() -> None:
             try:
-                id_, fields = document_id(record, self.spec), typed_fields(record, self.spec)
-            except InputError as error:
-                self.failures.write(record.line, str(error), record.fields)
-                continue
-            prepared.append(
-                (record, id_, {k: v for k, v in fields.items() if k not in self._unsent})
+                work(*arguments)
+            except Stopped:
+                pass
+            except BaseException as error:  # noqa: BLE001 (raised again in the caller's thread)
+                self._error = self._error or error
+                self._stop()
+
+        thread = threading.Thread(target=guarded, name=f"kokeshi-{work.__name__.strip('_')}")
+        thread.daemon = True  # a second Ctrl-C ends the process although a request is under way
+        thread.start()
+        return thread
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        queues: list[ByteQueue[Any]] = [self._read, self._encoded, *self._bodies]
+        for queue in queues:
+            queue.stop()
+
+    def _chunks(
+        self, source: Iterable[Record | BadLine], reached: Callable[[], Position | None]
+    ) -> Iterator[_Chunk]:
+        number = weight = 0
+        items: list[Record | BadLine] = []
+        for item in source:
+            items.append(item)
+            weight += weigh(item.text if isinstance(item, BadLine) else item.fields)
+            if len(items) == CHUNK_DOCUMENTS or weight >= CHUNK_BYTES:
+                yield self._check(number, items, weight, reached())
+                items, weight, number = [], 0, number + 1
+        if items:
+            yield self._check(number, items, weight, reached())
+
+    def _check(
+        self, number: int, items: list[Record | BadLine], weight: int, after: Position | None
+    ) -> _Chunk:
+        documents, failures = self._maker.check(items)
+        return _Chunk(number, len(items), after, documents, failures, weight)
+
+    def _show(self, stage: Stage, *queues: ByteQueue[Any]) -> None:
+        self._metrics.set_queue(stage, sum(len(queue) for queue in queues))
+
+    def _encode(self) -> None:
+        for chunk in self._read:
+            encoded = self._observe_encode(chunk)
+            self._encoded.put((chunk, encoded), chunk.weight + encoded.weight)
+        self._encoded.end()
+
+    def _observe_encode(self, chunk: _Chunk) -> Encoded:
+        before, started = self._maker.count_texts(), time.monotonic()
+        encoded = self._maker.encode(chunk.documents)
+        self._metrics.observe_encode(time.monotonic() - started)
+        texts = self._maker.count_texts() - before
+        self._metrics.count_texts(texts.cached, texts.encoded)
+        return encoded
+
+    def _serialise(self) -> None:
+        """Make the bodies. A source that fits in one request goes in one, in its own order."""
+        first: list[Action] | None = []
+        for chunk, encoded in self._encoded:
+            actions, failures = self._maker.serialise(encoded, chunk.number)
+            if actions and first == []:
+                self._prepare()
+            self._books.open(chunk, chunk.failures + failures)
+            if first is not None:
+                actions = first = first + actions
+                if sum(len(action.body) for action in first) <= self._pacing.batch_bytes:
+                    continue
+                first = None
+            self._share_out(actions, chunk.weight // max(1, chunk.read))
+        if first:
+            self._bodies[0].put(first, 0)
+        for queue in self._bodies:
+            queue.end()
+
+    def _share_out(self, actions: list[Action], weight: int) -> None:
+        """Hand actions to the connections, those of one id always to the same. weight: of a record."""
+        shares: list[list[Action]] = [[] for _ in self._bodies]
+        for action in actions:
+            shares[crc32(action.id.encode()) % len(shares)].append(action)
+        for queue, share in zip(self._bodies, shares, strict=True):
+            if share:
+                queue.put(share, sum(len(action.body) + weight for action in share))
+
+    def _send(self, queue: ByteQueue[list[Action]]) -> None:
+        pace = Pace(self._pacing.batch_bytes, clock=self._pacing.clock)
+        for batch in _batches(queue, pace):
+            sent = send_actions(
+                self._engine, self._index, batch, pace, sleep=self._sleep, metrics=self._metrics
             )
-        return prepared
+            for outcomes in sent:
+                self._books.settle(outcomes)
+                if self._stopped.is_set():
+                    raise Stopped
 
-    def _fail(self, record: Record, id_: str, _: Json, reason: str) -> None:
-        self.failures.write(record.line, reason, record.fields, id_=id_)
+    def _sleep(self, seconds: float) -> None:
+        if self._stopped.wait(seconds):
+            raise Stopped
 
-    def _count_duplicate(self, id_: str) -> None:
-        key = hash(id_)
-        self.duplicates += key in self._seen
-        self._seen.add(key)
+
+def _batches(shares: Iterable[list[Action]], pace: Pace) -> Iterator[list[Action]]:
+    """Yield actions in lists that fill one request, the last one what is left."""
+    waiting: list[Action] = []
+    size = 0
+    for share in shares:
+        waiting += share
+        size += sum(len(action.body) for action in share)
+        while not pace.fits(size, len(waiting)):
+            batch = pace.cut(waiting)
+            waiting = waiting[len(batch) :]
+            size -= sum(len(action.body) for action in batch)
+            yield batch
+    if waiting:
+        yield waiting

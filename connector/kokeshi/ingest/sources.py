@@ -1,4 +1,4 @@
-"""Read documents one at a time from JSONL, CSV or TSV, plain or gzip, from a file or standard input."""
+"""Read documents one at a time from JSONL, CSV, TSV or Parquet, from a file or standard input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +17,17 @@ import orjson
 
 from kokeshi.encoders import Record
 from kokeshi.errors import InputError
+from kokeshi.ingest.actions import Position
 
-SourceFormat = Literal["jsonl", "csv", "tsv"]
+SourceFormat = Literal["jsonl", "csv", "tsv", "parquet"]
 _SUFFIXES: dict[str, SourceFormat] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
     ".tsv": "tsv",
+    ".parquet": "parquet",
 }
+_START = Position()
 
 
 @dataclass(frozen=True)
@@ -39,33 +42,48 @@ class BadLine:
 class Source:
     """The documents of one file; iterating reads it from its beginning and holds one line at a time.
 
-    path: a file name, or `-` for standard input. format: `jsonl`, `csv`, `tsv`, or None to go by
-    the name. Raises InputError where the file is missing, empty, or of an unknown format.
+    path: a file name, or `-` for standard input. format: `jsonl`, `csv`, `tsv`, `parquet`, or None to go
+    by the name. reached: where the document after the last one that was read begins. position: bytes read
+    of the file so far, as stored: compressed where it is compressed.
+
+    Raises InputError where the file is missing, empty, or of an unknown format.
     """
 
     def __init__(self, path: str | Path, format: SourceFormat | None = None) -> None:  # noqa: A002
         self.path = str(path)
         self.format = format or _guess_format(self.path)
         if self.format not in get_args(SourceFormat):
-            raise InputError(f"format '{format}' is not one of jsonl, csv, tsv")
+            raise InputError(f"format '{format}' is not one of {', '.join(get_args(SourceFormat))}")
         self.size = _size(self.path)
+        self.reached = _START
+        self.position = 0
         self._raw: IO[bytes] | None = None
-
-    @property
-    def position(self) -> int:
-        """Bytes read of the file so far, as stored: compressed where it is compressed."""
-        return self._raw.tell() if self._raw and not self._raw.closed and self.size else 0
 
     def __iter__(self) -> Iterator[Record | BadLine]:
         """Yield each document, or the line that is none; raises InputError where there is no line."""
+        return self.read_from(_START)
+
+    def read_from(self, start: Position) -> Iterator[Record | BadLine]:
+        """Yield the documents from a position on, one that `reached` was at."""
+        self.reached = start
         with self._open() as stream:
-            read = _read_json if self.format == "jsonl" else _read_table
-            empty = True
-            for item in _readable(read(stream, self.format), self.path):
-                empty = False
-                yield item
-        if empty:
+            yield from _readable(self._read(stream, start), self.path)
+        if self.reached == _START:
             raise InputError(f"{self.path}: the file has no documents")
+
+    def _read(self, stream: IO[bytes], start: Position) -> Iterator[Record | BadLine]:
+        def reach(row: int, line: int, offset: int = 0) -> None:
+            self.reached = Position(row, line, offset)
+            if self._raw and self.size:
+                self.position = self._raw.tell()
+
+        if self.format == "jsonl":
+            return _read_json(stream, start, reach)
+        if self.format == "parquet":
+            from kokeshi.ingest.parquet import read_parquet  # an extra
+
+            return read_parquet(stream, start, reach)
+        return _read_table(stream, self.format, start, reach)
 
     @contextmanager
     def _open(self) -> Iterator[IO[bytes]]:
@@ -134,14 +152,22 @@ def _readable(items: Iterable[Record | BadLine], path: str) -> Iterator[Record |
         raise InputError(f"{path}: {error}") from None
 
 
-def _read_json(stream: IO[bytes], _: SourceFormat) -> Iterator[Record | BadLine]:
-    row = 0
-    for number, line in enumerate(stream, start=1):
+Reach = Callable[..., None]
+"""Is told row, line and offset after each document, before it is yielded."""
+
+
+def _read_json(stream: IO[bytes], start: Position, reach: Reach) -> Iterator[Record | BadLine]:
+    if start.offset:
+        stream.seek(start.offset)
+    row, offset = start.row, start.offset
+    for number, line in enumerate(stream, start=start.line + 1):
+        offset += len(line)
         text = line.strip().removeprefix(b"\xef\xbb\xbf")
         if not text:
             continue
         item = _parse_line(text, row, number)
         row += 1  # a bad line is a document too: rows of a .npy file stay aligned
+        reach(row, number, offset)
         yield item
 
 
@@ -159,25 +185,38 @@ def _parse_line(text: bytes, row: int, number: int) -> Record | BadLine:
     return Record(row, number, fields)
 
 
-def _read_table(stream: IO[bytes], format_: SourceFormat) -> Iterator[Record | BadLine]:
+def _read_table(
+    stream: IO[bytes], format_: SourceFormat, start: Position, reach: Reach
+) -> Iterator[Record | BadLine]:
+    """Yield the rows of a table; those before the start are parsed again, as a cell can hold lines."""
     csv.field_size_limit(1 << 30)
     with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         reader = csv.reader(text, dialect="excel-tab" if format_ == "tsv" else "excel", strict=True)
         header = _read_header(reader, format_)
         row = 0
-        while True:
-            number = reader.line_num + 1  # where a document begins, should it have line breaks
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield BadLine(number, f"not {format_.upper()}: {error}", "")
-                row += 1
+        for number, cells in _rows(reader):
+            if not cells:
                 continue
-            if cells:
-                yield _parse_cells(header, cells, row, number)
-                row += 1
+            row += 1
+            if row <= start.row:
+                continue
+            reach(row, reader.line_num)
+            if isinstance(cells, csv.Error):
+                yield BadLine(number, f"not {format_.upper()}: {cells}", "")
+            else:
+                yield _parse_cells(header, cells, row - 1, number)
+
+
+def _rows(reader: Any) -> Iterator[tuple[int, list[str] | csv.Error]]:  # noqa: ANN401
+    """Yield the line that a row begins at, should it have line breaks, and its cells or why it has none."""
+    while True:
+        number = reader.line_num + 1
+        try:
+            yield number, next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield number, error
 
 
 def _read_header(reader: Iterator[list[str]], format_: SourceFormat) -> list[str]:

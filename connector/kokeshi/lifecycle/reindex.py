@@ -222,7 +222,7 @@ class _Rebuild:
             yield self.gate(live, self.version)
 
     def _ingest(self, source: Source) -> IngestReport:
-        self.ingests.append(self.version.ingest(source, on_progress=self.on_progress))
+        self.ingests.append(self.version.ingest(source, resume=False, on_progress=self.on_progress))
         return self.ingests[-1]
 
     def _record(self, check: Check) -> bool:

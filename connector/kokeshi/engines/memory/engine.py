@@ -102,6 +102,10 @@ class MemoryEngine(Engine):
         names = sorted(self._names(call.index))
         return {name: {"mappings": deepcopy(self._stores[name].mappings)} for name in names}
 
+    def _get_index_ids(self, call: Call[Any]) -> Json:
+        names = sorted(self._names(call.index))
+        return {name: {"settings": {"index": {"uuid": self._stores[name].id}}} for name in names}
+
     def _bulk(self, call: Call[Any]) -> Json:
         return answer_bulk(self._find(call.index)[1], _content(call))
 
@@ -198,6 +202,7 @@ _OPERATIONS: Final[Mapping[str, Callable[[MemoryEngine, Call[Any]], Json]]] = {
     "create_index": MemoryEngine._create_index,
     "delete_index": MemoryEngine._delete_index,
     "get_mapping": MemoryEngine._get_mapping,
+    "get_index_ids": MemoryEngine._get_index_ids,
     "bulk": MemoryEngine._bulk,
     "get_document": MemoryEngine._get_document,
     "refresh": MemoryEngine._refresh,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,7 @@ class Store:
     """The documents of an index, a replaced one at its new place, as in a Lucene segment."""
 
     def __init__(self, body: Json) -> None:
+        self.id = uuid4().hex
         mappings: Json = body.get("mappings", {})
         properties = nest_properties(mappings.get("properties", {}))
         self.mappings: Json = mappings | {"properties": properties}

@@ -1,0 +1,79 @@
+"""What passes between the stages of an ingest: chunks of documents, bulk actions, what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kokeshi.encoders import Record
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a source was read. row: documents, bad lines among them; line: the last one, from 1.
+
+    offset: bytes, unpacked; 0 where a source cannot go to one.
+    """
+
+    row: int = 0
+    line: int = 0
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A document that cannot be indexed. row: among the documents of its source; None where unknown."""
+
+    line: int
+    reason: str
+    document: Any
+    id: str | None = None
+    row: int | None = None
+
+
+@dataclass(frozen=True)
+class Action:
+    """One document, serialised. record: as it was read, for the dead letters. bare: it has no vector.
+
+    chunk: the number of the chunk that it was read in.
+    """
+
+    id: str
+    record: Record
+    body: bytes
+    chunk: int = 0
+    bare: bool = False
+
+    def fail(self, reason: str) -> Failure:
+        """Return the failure of this document."""
+        return Failure(self.record.line, reason, self.record.fields, self.id, self.record.row)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one action. reason: None where it was indexed."""
+
+    action: Action
+    reason: str | None
+
+
+def weigh(value: Any) -> int:  # noqa: ANN401
+    """Return about how many bytes of memory a parsed value holds.
+
+    >>> weigh({"title": "shoe", "v": [0.5, 1.0]})
+    358
+    """
+    if isinstance(value, str | bytes):
+        return 56 + len(value)
+    if isinstance(value, np.ndarray):
+        return 112 + value.nbytes
+    if isinstance(value, Mapping):
+        return 64 + sum(weigh(item) + 64 for item in value.values())
+    if isinstance(value, list | tuple):
+        if value and isinstance(value[0], float):
+            return 56 + 32 * len(value)
+        return 56 + sum(weigh(item) + 8 for item in value)
+    return 32

@@ -1,0 +1,429 @@
+"""Ingest under faults: each document ends indexed, once and current, or among the dead letters."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+
+from kokeshi import EmbeddedEngine, Index
+from kokeshi.engines import Connection
+from kokeshi.engines.calls import Call
+from kokeshi.errors import EmbeddedError, EngineError
+from kokeshi.ingest import Pacing, sending
+from kokeshi.ingest.checkpoint import load_checkpoint
+from kokeshi.schema import IndexSpec, parse_spec
+from tests.servers import closed_port
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+
+COUNT = 4_000
+SPEC = """
+index: {name}
+text: [title]
+metadata: {{price: float, brand: keyword, released: date}}
+vectors:
+  v: {{encoder: {{name: precomputed, column: vec}}, dimension: 4}}
+settings: {{refresh_interval: "-1"}}
+"""
+SMALL = Pacing(20_000)
+"""Many small requests, so that there are many moments at which something can fail."""
+
+POISON = {
+    "too few numbers": {"vec": [1, 2]},
+    "no vector": {"vec": None},
+    "beyond float32": {"vec": [1e300, 1, 1, 1]},
+    "no price": {"price": "NaN"},
+    "long keyword": {"brand": "x" * 40_000},
+    "bad date": {"released": "yesterday"},
+}
+
+
+def row(number: int, version: int = 1, **fields: object) -> dict[str, object]:
+    document = {"id": f"p{number}", "title": f"shoe {number}", "price": version}
+    return document | {"vec": [number + 1, version, 0.5, -1], **fields}
+
+
+def source_lines(count: int) -> list[dict[str, object] | str]:
+    """Documents of which some cannot be indexed, and some are there again, further down, as version 2."""
+    lines: list[dict[str, object] | str] = [row(number) for number in range(count)]
+    for number, fields in enumerate(POISON.values()):
+        lines.insert(50 + number * count // 10, row(count + number, **fields))
+    lines.insert(count // 3, "no document")
+    lines.insert(count // 4, row(count + 50, title="word " * 2_000_000))  # 10 MB
+    return lines + [row(number, 2) for number in range(0, count, 97)]
+
+
+def write(path: Path, lines: list[dict[str, object] | str]) -> None:
+    encoded = (line.encode() if isinstance(line, str) else orjson.dumps(line) for line in lines)
+    path.write_bytes(b"\n".join(encoded))
+
+
+def search_after(index: Index) -> Iterator[dict]:
+    """Yield every document of an index, in pages."""
+    after: list = []
+    while True:
+        body = {"size": 2_000, "sort": [{"id": "asc"}], "_source": ["id", "price"]}
+        hits = index.engine.search(index.spec.index, body | after_key(after))["hits"]["hits"]
+        yield from hits
+        if not hits:
+            return
+        after = hits[-1]["sort"]
+
+
+def after_key(after: list) -> dict:
+    return {"search_after": after} if after else {}
+
+
+def check(index: Index, folder: Path, count: int) -> None:
+    """Every line of the source is in the index, as its last version, or among the dead letters."""
+    expected = {f"p{number}": 1.0 for number in range(count)} | {f"p{count + 50}": 1.0}
+    expected |= {f"p{number}": 2.0 for number in range(0, count, 97)}
+    hits = list(search_after(index))
+    assert {hit["_id"]: hit["_source"]["price"] for hit in hits} == expected
+    assert len(hits) == len(expected)
+    letters = [
+        orjson.loads(line) for line in (folder / "in.failures.jsonl").read_bytes().splitlines()
+    ]
+    failed = [letter["id"] for letter in letters]
+    assert sorted(map(str, failed)) == sorted(
+        ["None", *(f"p{count + number}" for number in range(len(POISON)))]
+    )
+    assert all(letter["reason"] for letter in letters)
+    assert not (folder / "in.checkpoint.json").exists()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "in.jsonl", source_lines(COUNT))
+    return tmp_path
+
+
+@contextmanager
+def an_index(url: str, spec: IndexSpec) -> Iterator[Index]:
+    with Index.open(spec, Connection(url)) as index:
+        index.engine.delete_index(spec.index)
+        yield index
+        index.engine.delete_index(spec.index)
+
+
+@pytest.fixture
+def index(engine_url: str, folder: Path) -> Iterator[Index]:
+    text = SPEC.format(name=f"ingest-faults-{os.getpid()}")
+    (folder / "kokeshi.yaml").write_text(text)
+    with an_index(engine_url, parse_spec(text)) as opened:
+        yield opened
+
+
+def test_poison_ends_among_the_dead_letters_with_its_reason(index: Index, folder: Path):
+    report = index.ingest("in.jsonl")
+    lines = len(source_lines(COUNT))
+    assert (report.read, report.indexed + report.failed) == (lines, lines)
+    assert (report.failed, report.duplicates) == (len(POISON) + 1, len(range(0, COUNT, 97)))
+    check(index, folder, COUNT)
+    letters = map(orjson.loads, (folder / "in.failures.jsonl").read_bytes().splitlines())
+    reasons = {letter["id"]: letter["reason"] for letter in letters}
+    for number, words in enumerate(
+        (
+            "needs 4 numbers in column 'vec', found 2",
+            "needs 4 numbers in column 'vec', found None",
+            "NaN or infinite",
+            "field 'price' must be float",
+            "immense term",
+            "failed to parse field [released]",
+        )
+    ):
+        assert words in reasons[f"p{COUNT + number}"]
+    assert reasons[None].startswith("not JSON")
+
+
+def test_dead_letters_that_were_corrected_are_indexed(index: Index, folder: Path):
+    index.ingest("in.jsonl")
+    path = folder / "in.failures.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"yesterday"', b'"2024-01-31"'))
+    report = index.retry_failures(path)
+    assert (report.indexed, report.failed) == (1, len(POISON))
+    assert b"2024-01-31" not in path.read_bytes()
+    assert index.count() == COUNT + 2
+
+
+# --- the client is killed
+
+
+def start_client(url: str, *, batch_mb: str = "0.01") -> subprocess.Popen:
+    code = "from kokeshi.cli.main import run; run()"
+    options = ["--batch-mb", batch_mb, "--connections", "2", "--url", url]
+    return subprocess.Popen(
+        [sys.executable, "-c", code, "ingest", "in.jsonl", *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def kill_when(client: subprocess.Popen, is_time: Callable[[], bool]) -> None:
+    while client.poll() is None and not is_time():
+        time.sleep(0.01)
+    client.kill()
+    _, problem = client.communicate()
+    assert client.returncode == -signal.SIGKILL, f"it ended before it could be killed: {problem}"
+
+
+def has_settled(rows: int) -> bool:
+    found = load_checkpoint(Path("in.checkpoint.json"))
+    return found is not None and found.position["row"] >= rows
+
+
+@pytest.mark.parametrize("settled", [0, 1, 1_000])
+def test_the_same_command_completes_what_a_killed_client_began(
+    index: Index, engine_url: str, folder: Path, settled: int
+):
+    if settled:
+        with slow_bulk(engine_url) as slow:
+            kill_when(start_client(slow), lambda: has_settled(settled))
+    else:
+        kill_when(start_client(engine_url), index.exists)
+    client = start_client(engine_url, batch_mb="1")
+    _, problem = client.communicate()
+    assert client.returncode == 2, problem.decode()[-3000:]  # some documents are poison
+    assert b"documents were not indexed" in problem
+    check(index, folder, COUNT)
+
+
+@pytest.mark.slow
+def test_a_client_that_is_killed_twenty_times_completes(
+    index: Index, engine_url: str, folder: Path
+):
+    rng = random.Random(7)
+    for _ in range(20):
+        with slow_bulk(engine_url) as slow:
+            client = start_client(slow)
+            end = time.monotonic() + rng.uniform(0.5, 6)
+            while client.poll() is None and time.monotonic() < end:
+                time.sleep(0.01)
+            client.kill()
+            client.communicate()
+    client = start_client(engine_url, batch_mb="1")
+    client.communicate()
+    if client.returncode == 0:  # it had been complete before, and this was one more time
+        pytest.fail("the poison was lost")
+    check(index, folder, COUNT)
+
+
+# --- the engine is busy, blocked, cut off or killed
+
+
+Decide = Callable[[int], str]
+
+
+def hand_on(request: bytes, fate: str, client: socket.socket, engine: socket.socket) -> bool:
+    """Answer one request; returns whether the connection is still of use."""
+    if fate == "busy":
+        client.sendall(BUSY)
+        return True
+    if fate == "slow":
+        time.sleep(0.1)
+    if fate != "reset":
+        engine.sendall(request)
+        answer = read_message(engine)
+    if fate in ("reset", "lost"):  # not an orderly end
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return False
+    client.sendall(answer)
+    return True
+
+
+@contextmanager
+def before(url: str, decide: Decide) -> Iterator[str]:
+    """Stand before an engine and hand on its requests; `decide` says what becomes of each bulk request.
+
+    pass; slow; busy: a 429 in place of the engine's answer; reset: the connection breaks before the engine
+    gets it; lost: it gets it, but its answer does not arrive.
+    """
+    parts = urlsplit(url)
+    stopped, seen, lock = threading.Event(), [0], threading.Lock()
+
+    def fate(request: bytes) -> str:
+        if b"_bulk" not in request.partition(b"\r\n")[0]:
+            return "pass"
+        with lock:
+            seen[0] += 1
+            return decide(seen[0])
+
+    def carry(client: socket.socket) -> None:
+        with client, socket.create_connection((parts.hostname, parts.port)) as engine:
+            going_on = True
+            while going_on:
+                request = read_message(client)
+                going_on = hand_on(request, fate(request), client, engine)
+
+    def serve(listener: socket.socket, carriers: ThreadPoolExecutor) -> None:
+        while not stopped.is_set():
+            with suppress(TimeoutError):
+                connection, _ = listener.accept()
+                connection.settimeout(60)
+                carriers.submit(quietly, carry, connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(32) as carriers:
+        listener.settimeout(0.02)
+        thread = threading.Thread(target=serve, args=(listener, carriers))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            stopped.set()
+            thread.join()
+
+
+REFUSAL = b'{"error":{"type":"rejected_execution_exception","reason":"storm"},"status":429}'
+BUSY = (
+    b"HTTP/1.1 429 x\r\ncontent-type: application/json\r\ncontent-length: "
+    + str(len(REFUSAL)).encode()
+    + b"\r\n\r\n"
+    + REFUSAL
+)
+
+
+def quietly(carry: Callable[[socket.socket], None], connection: socket.socket) -> None:
+    with suppress(OSError):  # the client was killed
+        carry(connection)
+
+
+def receive(connection: socket.socket) -> bytes:
+    """Return what comes next; raises ConnectionError where nothing more does."""
+    if not (received := connection.recv(65536)):
+        raise ConnectionError("closed")
+    return received
+
+
+def read_message(connection: socket.socket) -> bytes:
+    """Return one request or answer, with a length or in chunks."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += receive(connection)
+    head = received.partition(b"\r\n\r\n")[0].lower()
+    if b"transfer-encoding: chunked" in head:
+        while not received.endswith(b"0\r\n\r\n"):
+            received += receive(connection)
+        return received
+    length = int(
+        (head + b"\r\ncontent-length:0").partition(b"content-length:")[2].split(b"\r\n")[0]
+    )
+    parts, missing = [received], len(head) + 4 + length - len(received)
+    while missing > 0:
+        parts.append(receive(connection))
+        missing -= len(parts[-1])
+    return b"".join(parts)
+
+
+@contextmanager
+def slow_bulk(url: str) -> Iterator[str]:
+    with before(url, lambda _: "slow") as address:
+        yield address
+
+
+@pytest.mark.parametrize("what", ["busy", pytest.param("reset", marks=pytest.mark.slow), "lost"])
+def test_storms_and_broken_connections_lose_nothing(
+    index: Index, engine_url: str, folder: Path, what: str, monkeypatch
+):
+    monkeypatch.setattr(sending, "FIRST_WAIT_S", 0.005)
+    rng = random.Random(3)
+    with (
+        before(engine_url, lambda _: what if rng.random() < 0.4 else "pass") as url,
+        Index.open(index.spec, Connection(url)) as stormy,
+    ):
+        report = stormy.ingest("in.jsonl", pacing=SMALL)
+    lines = len(source_lines(COUNT))
+    assert (report.read, report.indexed) == (lines, lines - len(POISON) - 1)
+    check(index, folder, COUNT)
+
+
+def block(index: Index, *, on: bool) -> None:
+    """Block an index as the engine does at its flood stage, when the disk is nearly full."""
+    body = {"index.blocks.read_only_allow_delete": True if on else None}
+    path = f"/{index.spec.index}/_settings"
+    index.engine.perform(Call("block", "PUT", path, lambda _: None, body=body))
+
+
+def test_a_flood_stage_block_that_ends_is_waited_for(index: Index, folder: Path):
+    index.create()
+    block(index, on=True)
+    release = threading.Timer(3, block, (index,), {"on": False})
+    release.start()
+    index.ingest("in.jsonl", pacing=SMALL)
+    release.join()
+    check(index, folder, COUNT)
+
+
+def test_a_flood_stage_block_that_stays_ends_the_ingest_which_goes_on_later(
+    index: Index, folder: Path, monkeypatch
+):
+    monkeypatch.setattr("kokeshi.ingest.checkpoint.EVERY_S", 0.0)
+    monkeypatch.setattr(sending, "LONGEST_WAIT_S", 0.02)
+
+    def fill_the_disk(progress) -> None:
+        if progress.indexed >= 1_500 and not blocked:
+            blocked.append(True)
+            block(index, on=True)
+
+    blocked: list[bool] = []
+    with pytest.raises(EngineError, match="read-only"):
+        index.ingest("in.jsonl", pacing=SMALL, on_progress=fill_the_disk)
+    block(index, on=False)
+    assert index.ingest("in.jsonl").resumed > 0
+    check(index, folder, COUNT)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("opensearch", marks=pytest.mark.opensearch),
+        pytest.param("elasticsearch", marks=[pytest.mark.elasticsearch, pytest.mark.slow]),
+    ],
+)
+def test_an_engine_that_is_killed_and_started_again_loses_nothing(kind: str, folder: Path):
+    home = Path(tempfile.mkdtemp(prefix="kokeshi-ingest-"))
+    home.chmod(0o755)
+    engine = EmbeddedEngine(home / "engine", engine=kind, port=closed_port(), heap="512m")
+    killed: list[int] = []
+    returned = threading.Event()
+
+    def restart() -> None:
+        engine.start()
+        returned.set()
+
+    def kill(progress) -> None:
+        if progress.indexed >= COUNT // 2 and not killed:
+            killed.append(engine.status().pid)
+            os.kill(killed[0], signal.SIGKILL)
+            threading.Thread(target=restart).start()
+
+    try:
+        try:
+            url = engine.start()
+        except EmbeddedError as error:
+            pytest.skip(f"no engine: {error}")
+        with Index.open(parse_spec(SPEC.format(name="killed")), Connection(url)) as index:
+            index.ingest("in.jsonl", pacing=SMALL, on_progress=kill)
+            assert killed
+            assert returned.wait(300)
+            check(index, folder, COUNT)
+    finally:
+        engine.stop()
+        shutil.rmtree(home, ignore_errors=True)
