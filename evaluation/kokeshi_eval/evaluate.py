@@ -178,5 +178,7 @@ def _documents(
         known = found.setdefault(one.concrete, {})
         ids = dict.fromkeys(id_ for query in queries for id_ in one.ids[query])
         missing = [id_ for id_ in ids if id_ not in known]
-        known |= fetch_documents(one.contender, missing)
+        index = one.contender.index
+        shown = [*index.spec.text, *index.spec.metadata]  # never a vector
+        known |= fetch_documents(index.engine, index.spec.index, missing, shown)
     return found

@@ -269,15 +269,15 @@ def test_an_alias_of_several_indices_is_refused(index):
         engine.delete_index(other)
 
 
-def test_documents_are_fetched_without_what_is_not_shown(index):
-    contender = Contender("new", index)
-    found = fetch_documents(contender, ["d", "a 1", "gone", "d"])
+def test_documents_are_fetched_by_their_ids(index):
+    where = index.engine, index.spec.index
+    found = fetch_documents(*where, ["d", "a 1", "gone", "d"], ["title", "price"])
     assert found == {
-        "d": {"title": "靴 白", "brand": "hat hat", "price": 30},
-        "a 1": {"title": "hat red wool", "brand": "cap", "price": 5},
+        "d": {"title": "靴 白", "price": 30},
+        "a 1": {"title": "hat red wool", "price": 5},
     }
-    assert fetch_documents(contender, ["c"], ["title"]) == {"c": {"title": "shoe"}}
-    assert fetch_documents(contender, []) == {}
+    assert fetch_documents(*where, ["c", "gone"]) == {"c": {}}
+    assert fetch_documents(*where, []) == {}
 
 
 def test_every_contender_is_timed_on_the_same_queries(index, fills):

@@ -170,6 +170,7 @@ def test_documents_are_asked_for_by_id_with_the_fields_that_are_shown():
         "size": 2,
         "_source": ["title"],
         "query": {"ids": {"values": ["a", "b"]}},
+        "track_total_hits": False,
     }
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from kokeshi.engines import Engine
 from kokeshi.errors import InputError
-from kokeshi.types import Json
+from kokeshi_eval.fetch import fetch_documents
 from kokeshi_eval.judgments.model import Judgments
 from kokeshi_eval.queries import EvalQuery
 from kokeshi_eval.ranking import quoted
-
-BATCH: Final = 1_000
-"""Ids of one search; an engine returns at most 10,000 hits."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +68,7 @@ def find_unknown(engine: Engine, index: str, judgments: Judgments) -> Unknown:
     Raises InputError where that is all of them, and EngineError where the engine cannot say.
     """
     ids = list(dict.fromkeys(id_ for found in judgments.grades.values() for id_ in found))
-    known = {
-        id_
-        for start in range(0, len(ids), BATCH)
-        for id_ in parse_ids(engine.search(index, build_ids_search(ids[start : start + BATCH])))
-    }
+    known = fetch_documents(engine, index, ids)
     if ids and not known:
         raise InputError(
             f"{judgments.name}: none of its {len(ids):,} documents is in the index '{index}', such as "
@@ -87,18 +79,3 @@ def find_unknown(engine: Engine, index: str, judgments: Judgments) -> Unknown:
         for query, found in judgments.grades.items()
     }
     return Unknown(index, {query: found for query, found in missing.items() if found})
-
-
-def build_ids_search(ids: Sequence[str]) -> Json:
-    """Return a search for documents by id that brings back only the ids."""
-    return {
-        "query": {"ids": {"values": list(ids)}},
-        "size": len(ids),
-        "_source": False,
-        "track_total_hits": False,
-    }
-
-
-def parse_ids(answer: Json) -> list[str]:
-    """Return the ids of the hits."""
-    return [hit["_id"] for hit in answer["hits"]["hits"]]
