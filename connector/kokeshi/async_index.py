@@ -15,6 +15,7 @@ from kokeshi.filters import Filter
 from kokeshi.flows import IndexFlows
 from kokeshi.index import Index, SearchOptions, build_query
 from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Source
+from kokeshi.ingest.changes import ChangeReport
 from kokeshi.metrics import IngestMetrics
 from kokeshi.plans import SearchRequest, all_filters
 from kokeshi.results import SearchResult
@@ -120,6 +121,44 @@ class AsyncIndex:
         def work() -> IngestReport:
             with Index(self.spec, self.engine.blocking()) as index:
                 return index.retry_failures(
+                    path, pacing=pacing, on_progress=on_progress, metrics=metrics
+                )
+
+        report = await asyncio.to_thread(work)
+        self._flows.forget()
+        return report
+
+    async def apply(
+        self,
+        source: Source | str | Path,
+        *,
+        pacing: Pacing | None = None,
+        on_progress: Callable[[IngestProgress], None] = lambda _: None,
+        metrics: IngestMetrics | None = None,
+    ) -> ChangeReport:
+        """Apply the changes of a file, in a thread of its own; see `Index.apply`."""
+
+        def work() -> ChangeReport:
+            with Index(self.spec, self.engine.blocking()) as index:
+                return index.apply(source, pacing=pacing, on_progress=on_progress, metrics=metrics)
+
+        report = await asyncio.to_thread(work)
+        self._flows.forget()
+        return report
+
+    async def retry_changes(
+        self,
+        path: str | Path,
+        *,
+        pacing: Pacing | None = None,
+        on_progress: Callable[[IngestProgress], None] = lambda _: None,
+        metrics: IngestMetrics | None = None,
+    ) -> ChangeReport:
+        """Apply what `apply` left in a `<name>.failures.jsonl` again; see `Index.retry_changes`."""
+
+        def work() -> ChangeReport:
+            with Index(self.spec, self.engine.blocking()) as index:
+                return index.retry_changes(
                     path, pacing=pacing, on_progress=on_progress, metrics=metrics
                 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
@@ -15,6 +16,10 @@ from kokeshi.engines import Engine
 from kokeshi.filters import Filter
 from kokeshi.flows import IndexFlows
 from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Source
+from kokeshi.ingest.change_session import apply_source, retry_changes
+from kokeshi.ingest.changes import ChangeReport
+from kokeshi.ingest.following import FollowReport, Topic, TopicFailures, follow_topic
+from kokeshi.ingest.messages import Versions
 from kokeshi.ingest.session import Target as IngestTarget
 from kokeshi.ingest.session import ingest_source, retry_failures
 from kokeshi.metrics import IngestMetrics
@@ -140,6 +145,69 @@ class Index:
         """Send what a `<name>.failures.jsonl` holds again; what is indexed now leaves the file."""
         target = self._ingest_target(metrics, recreate=False)
         report = retry_failures(target, path, pacing=pacing or Pacing(), on_progress=on_progress)
+        self._flows.forget()
+        return report
+
+    def apply(
+        self,
+        source: Source | str | Path,
+        *,
+        pacing: Pacing | None = None,
+        on_progress: Callable[[IngestProgress], None] = lambda _: None,
+        metrics: IngestMetrics | None = None,
+    ) -> ChangeReport:
+        """Apply the changes of a file in order and make them searchable; see `kokeshi.ingest.changes`.
+
+        Changes that fail are kept, with their reason, in `<name>.failures.jsonl`.
+        """
+        if not isinstance(source, Source):
+            source = Source(source)
+        target = self._ingest_target(metrics, recreate=False)
+        report = apply_source(target, source, pacing=pacing or Pacing(), on_progress=on_progress)
+        self._flows.forget()
+        return report
+
+    def retry_changes(
+        self,
+        path: str | Path,
+        *,
+        pacing: Pacing | None = None,
+        on_progress: Callable[[IngestProgress], None] = lambda _: None,
+        metrics: IngestMetrics | None = None,
+    ) -> ChangeReport:
+        """Apply what `apply` left in a `<name>.failures.jsonl` again; what succeeds leaves the file."""
+        target = self._ingest_target(metrics, recreate=False)
+        report = retry_changes(target, path, pacing=pacing or Pacing(), on_progress=on_progress)
+        self._flows.forget()
+        return report
+
+    def follow(
+        self,
+        topic: Topic,
+        *,
+        versions: Versions = "message",
+        until_end: bool = False,
+        stop: threading.Event | None = None,
+        pacing: Pacing | None = None,
+        on_progress: Callable[[FollowReport], None] = lambda _: None,
+        metrics: IngestMetrics | None = None,
+    ) -> FollowReport:
+        """Apply the changes of a topic as they come, until its end or `stop`; see `kokeshi.ingest.kafka`.
+
+        Changes that fail are kept, with their reason, in `<topic>.failures.jsonl`.
+        """
+        target = self._ingest_target(metrics, recreate=False)
+        with TopicFailures(topic.name) as failures:
+            report = follow_topic(
+                target,
+                topic,
+                failures,
+                versions=versions,
+                until_end=until_end,
+                stop=stop,
+                pacing=pacing,
+                on_progress=on_progress,
+            )
         self._flows.forget()
         return report
 

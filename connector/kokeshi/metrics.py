@@ -6,7 +6,7 @@ A pipeline is given an `IngestMetrics` and calls it without asking whether anybo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 from kokeshi.errors import InputError, MissingExtraError
@@ -14,8 +14,8 @@ from kokeshi.errors import InputError, MissingExtraError
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-Fate = Literal["read", "indexed", "failed", "deleted"]
-"""What happened to a document."""
+Fate = Literal["read", "indexed", "updated", "deleted", "stale", "missing", "failed"]
+"""What happened to a document; see `kokeshi.ingest.changes.ChangeReport`."""
 
 Stage = Literal["encode", "serialise", "send"]
 """What a batch waits for."""
@@ -28,7 +28,7 @@ class IngestMetrics:
     """Keeps nothing. Every method may be called from any thread."""
 
     def count_documents(self, fate: Fate, count: int) -> None:
-        """Add documents that were read from the source, acknowledged by the engine, or failed."""
+        """Add documents that were read from the source, or had a fate."""
 
     def count_texts(self, cached: int, encoded: int) -> None:
         """Add texts whose vector came out of the cache, and those that were encoded."""
@@ -44,6 +44,9 @@ class IngestMetrics:
 
     def set_queue(self, stage: Stage, depth: int) -> None:
         """Say how many batches wait for a stage."""
+
+    def set_lag(self, partition: int, messages: int | None) -> None:
+        """Say how many messages a partition of a topic is behind; None: it is another process's now."""
 
 
 class PrometheusMetrics(IngestMetrics):
@@ -66,6 +69,9 @@ class PrometheusMetrics(IngestMetrics):
             _named("retries"), "Sent again, by reason.", ["reason"], registry=of
         )
         self._queue = Gauge(_named("queue_depth"), "Batches that wait.", ["stage"], registry=of)
+        self._lag = Gauge(
+            _named("lag_messages"), "Not applied yet, by partition.", ["partition"], registry=of
+        )
         self._encode = Histogram(
             _named("encode_seconds"), "To encode a batch.", buckets=SECONDS, registry=of
         )
@@ -98,6 +104,14 @@ class PrometheusMetrics(IngestMetrics):
     def set_queue(self, stage: Stage, depth: int) -> None:
         """Set `kokeshi_ingest_queue_depth{stage=…}`."""
         self._queue.labels(stage).set(depth)
+
+    def set_lag(self, partition: int, messages: int | None) -> None:
+        """Set `kokeshi_ingest_lag_messages{partition=…}`, or take it away."""
+        if messages is None:
+            with suppress(KeyError):  # older libraries miss what was never set
+                self._lag.remove(str(partition))
+        else:
+            self._lag.labels(str(partition)).set(messages)
 
 
 @contextmanager

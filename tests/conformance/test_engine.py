@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import orjson
 import pytest
 
 from kokeshi import Index
+from kokeshi.engines import calls
 from kokeshi.errors import EngineError
 from kokeshi.ingest.documents import serialise
 
@@ -148,5 +150,36 @@ def test_deleting_is_answered_document_by_document(index):
 def test_a_body_that_is_no_bulk_request_is_refused_whole(index, body):
     pattern = r"json_parse_exception|illegal_argument_exception"
     with pytest.raises(EngineError, match=pattern) as caught:
+        index.engine.bulk(NAME, body)
+    assert caught.value.status == 400
+
+
+def test_versions_and_updates_are_answered_document_by_document(index):
+    newer = {"_id": "versioned", "version": 7, "version_type": "external_gte"}
+    older = newer | {"version": 6}
+    here, none = ({"_id": id_} for id_ in ("versioned", "never"))
+    lines = [
+        ({"index": newer}, {"price": 1, "box": {"colour": "red"}}),
+        ({"index": older}, {"price": 2}),
+        ({"delete": older},),
+        ({"update": here}, {"doc": {"box": {"size": 3}}}),
+        ({"update": none}, {"doc": {"price": 3}}),
+        ({"index": here | {"if_seq_no": 10**6, "if_primary_term": 1}}, {"price": 4}),
+        ({"delete": newer | {"version": 9}},),
+        ({"delete": newer | {"version": 9}},),
+        ({"index": newer | {"version": 8}}, {"price": 5}),
+    ]
+    body = b"".join(orjson.dumps(one) + b"\n" for line in lines for one in line)
+    items = index.engine.bulk(NAME, body)
+    assert [item.status for item in items] == [201, 409, 409, 200, 404, 409, 200, 404, 409]
+    assert "document_missing_exception" in items[4].reason
+    assert all("version_conflict" in items[at].reason for at in (1, 2, 5, 8))
+    found = calls.get_documents(NAME, ["versioned", "never"], ask_for_vectors=False)
+    assert [one.source for one in index.engine.perform(found)] == [None, None]
+
+
+def test_a_partial_update_cannot_have_a_version(index):
+    body = b'{"update":{"_id":"s","version":3,"version_type":"external_gte"}}\n{"doc":{}}\n'
+    with pytest.raises(EngineError, match="Update requests do not support versioning") as caught:
         index.engine.bulk(NAME, body)
     assert caught.value.status == 400

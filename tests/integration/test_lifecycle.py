@@ -115,11 +115,29 @@ def test_an_alias_of_ones_own_is_followed_and_never_pruned(shop: Shop) -> None:
 
 def test_differences_come_in_before_the_swap(shop: Shop) -> None:
     shop.build(1)
-    changed = shop.file(3, count=10)
-    report = reindex(shop.index, shop.file(2), then=[changed], options=build_options())
+    changes = [
+        *({"op": "update", "id": f"p{n}", "document": {"generation": 3}} for n in range(10)),
+        *({"op": "delete", "id": f"p{n}", "version": 50} for n in range(10, 50)),
+        {"op": "update", "id": "p10", "version": 49, "document": {"generation": 3}},
+    ]
+    path = shop.folder / "late.jsonl"
+    path.write_bytes(b"\n".join(map(orjson.dumps, changes)))
+    report = reindex(shop.index, shop.file(2), then=[path], options=build_options())
     assert [check.name for check in report.checks] == ["source", "differences", "count", "recall"]
-    assert shop.served()[2] == {2, 3}
+    (differences,) = report.differences
+    assert (differences.updated, differences.deleted, differences.stale) == (10, 40, 1)
+    assert shop.served()[1:] == (COUNT - 40, {2, 3})
     assert shop.index.count("generation = 3") == 10
+
+
+def test_differences_that_fail_keep_the_old_version(shop: Shop) -> None:
+    shop.build(1)
+    path = shop.folder / "late.jsonl"
+    path.write_bytes(orjson.dumps({"op": "update", "id": "nowhere", "document": {"price": 1}}))
+    report = reindex(shop.index, shop.file(2), then=[path], options=build_options())
+    assert report.refused is not None
+    assert "1 failed (line 1: there is no such document to update" in report.refused.found
+    assert shop.served()[2] == {1}
 
 
 @pytest.mark.parametrize("keep_failed", [True, False])
@@ -150,7 +168,7 @@ def test_documents_that_fail_are_no_version(shop: Shop) -> None:
     path = shop.file(1)
     path.write_bytes(path.read_bytes() + b'{"id": "bad", "price": "dear"}\n' * 5)
     report = reindex(shop.index, path, options=build_options())
-    assert (report.served, report.ingests[0].failed) == (False, 5)
+    assert (report.served, report.ingest.failed) == (False, 5)
     assert report.refused is not None
     assert "200 documents of 200 distinct ids; 5 failed, more than 1.0%" in report.refused.found
     assert (shop.index.exists(), shop.versions()) == (False, [])

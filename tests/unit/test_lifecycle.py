@@ -7,6 +7,7 @@ import pytest
 from kokeshi import Index, MemoryEngine
 from kokeshi.errors import CapabilityError, InputError
 from kokeshi.ingest import IngestReport
+from kokeshi.ingest.changes import ChangeReport
 from kokeshi.lifecycle import ReindexOptions, Snapshots, reindex
 from kokeshi.lifecycle.checks import check_count, check_differences, check_source
 from kokeshi.schema import parse_spec
@@ -48,11 +49,21 @@ def test_an_index_holds_no_fewer_than_before(new: int, old: int, passed: bool) -
     assert check_count(new, old, tolerance=0.01).passed is passed
 
 
+@pytest.mark.parametrize(("new", "passed"), [(100, True), (60, True), (59, False)])
+def test_an_index_may_lack_what_differences_deleted(new: int, passed: bool) -> None:
+    check = check_count(new, 100, tolerance=0, deleted=40)
+    assert check.passed is passed
+    assert "40 were deleted by differences" in check.found
+
+
 def test_differences_that_fail_are_told() -> None:
-    check = check_differences("late.jsonl", report(1, failed=1), tolerance=0.01)
+    counts = ChangeReport(read=4, updated=2, deleted=1, failed=1, first_failure="line 3: not JSON")
+    check = check_differences("late.jsonl", counts, tolerance=0.01)
     assert check.passed is False
-    assert check.found == "1 of 2 documents of late.jsonl (line 3: not JSON)"
-    assert check_differences("late.jsonl", report(2), tolerance=0).passed
+    assert check.found == (
+        "0 indexed, 2 updated, 1 deleted of 4 changes of late.jsonl; 1 failed (line 3: not JSON)"
+    )
+    assert check_differences("late.jsonl", counts, tolerance=0.25).passed
 
 
 @pytest.mark.parametrize(

@@ -275,3 +275,16 @@ def test_a_field_that_the_index_lacks_is_no_match_and_no_vector(index):
     stages = {"rescore": {"field": "z", "vector": [1.0, 0.0], "space": "dot", "flat": False}}
     with pytest.raises(EngineError, match=r"field \[z\] does not exist in the mapping"):
         index.engine.search("shoes", {"query": {"stages": stages}})
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ({"version": 3}, "no versions but those of version_type external_gte"),
+        ({"routing": "x"}, "no 'routing' in a bulk action"),
+    ],
+)
+def test_a_bulk_action_of_another_kind_is_named(index, target, message):
+    line = orjson.dumps({"delete": {"_id": "a"} | target})
+    with pytest.raises(CapabilityError, match=message):
+        index.engine.bulk(index.spec.index, line + b"\n")

@@ -37,6 +37,11 @@ def tell_everything(metrics: IngestMetrics) -> None:
     metrics.count_retries("429", 30)
     metrics.set_queue("send", 2)
     metrics.set_queue("send", 1)
+    metrics.set_lag(0, 12)
+    metrics.set_lag(0, 7)
+    metrics.set_lag(1, 30)
+    metrics.set_lag(1, None)
+    metrics.set_lag(2, None)
 
 
 EXPECTED = {
@@ -53,6 +58,7 @@ EXPECTED = {
     "kokeshi_ingest_encode_seconds_sum 0.3",
     'kokeshi_ingest_retries_total{reason="429"} 30.0',
     'kokeshi_ingest_queue_depth{stage="send"} 1.0',
+    'kokeshi_ingest_lag_messages{partition="0"} 7.0',
 }
 
 
@@ -66,7 +72,9 @@ class TestMetrics:
         pytest.importorskip("prometheus_client")
         with open_metrics(port) as metrics:
             tell_everything(metrics)
-            assert read(port) >= EXPECTED
+            shown = read(port)
+        assert shown >= EXPECTED
+        assert not any('partition="1"' in line for line in shown)
         with pytest.raises(OSError, match="refused"):
             read(port)
 

@@ -10,12 +10,14 @@ import typer
 
 import kokeshi
 from kokeshi.cli import (
+    apply,
     cache,
     codes,
     dashboards,
     demo,
     engine,
     eval,  # noqa: A004
+    follow,
     ingest,
     init,
     mapping,
@@ -40,6 +42,8 @@ app = typer.Typer(
 )
 app.command("init")(init.init)
 app.command("ingest")(ingest.ingest)
+app.command("apply")(apply.apply)
+app.command("follow")(follow.follow)
 app.command("search")(search.search)
 app.command("size")(size.size)
 app.command("reindex")(reindex.reindex)

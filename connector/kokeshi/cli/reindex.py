@@ -38,7 +38,7 @@ def reindex(
     spec: SpecOption = DEFAULT_SPEC,
     then: Annotated[
         list[Path] | None,
-        typer.Option("--then", help="Differences to index before the swap; may be repeated."),
+        typer.Option("--then", help="Changes to apply before the swap; may be repeated."),
     ] = None,
     keep: Annotated[
         int, typer.Option("--keep", min=0, help="Versions served before that stay for a rollback.")

@@ -48,6 +48,11 @@ class Capabilities:
     def __str__(self) -> str:
         return f"{NAMES[self.dialect]} {'.'.join(map(str, self.version))}".strip()
 
+    @property
+    def leaves_vectors_out(self) -> bool:
+        """Whether vectors come back with a document only where they are asked for."""
+        return self.dialect == "elasticsearch" and self.version >= (9, 2)
+
     def bm25_scale(self, k1: float) -> float:
         """What its BM25 is of Lucene's: k1 + 1 where the engine keeps that factor of the older formula."""
         older = self.dialect == "opensearch" and self.version < (3,)

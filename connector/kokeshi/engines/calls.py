@@ -78,6 +78,19 @@ class BulkItem:
         return self.status == 429 or self.status >= 500
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What the engine has of one document. source, version: None where there is no such document.
+
+    condition: what an action line says so that it fails where somebody else wrote in between.
+    """
+
+    id: str
+    source: Json | None = None
+    version: int | None = None
+    condition: Json = field(default_factory=dict)
+
+
 def root() -> Call[Answer]:
     """What the engine says of itself; refused to a user who may only use some indices."""
     return Call("root", "GET", "/", _whole, accept=frozenset({403}))
@@ -170,6 +183,22 @@ def get_document(index: str, id_: str) -> Call[Json | None]:
 
     path = _path(index, "_doc", quote(id_, safe=""))
     return Call("get_document", "GET", path, read, index, accept=frozenset({404}))
+
+
+def get_documents(index: str, ids: Sequence[str], *, ask_for_vectors: bool) -> Call[list[Stored]]:
+    """Return documents by their ids, in order, with their vectors, also those that no search finds yet.
+
+    ask_for_vectors: of an engine that leaves them out otherwise (`Capabilities.leaves_vectors_out`).
+    """
+    return Call(
+        "get_documents",
+        "POST",
+        _path(index, "_mget"),
+        lambda answer: [_read_stored(index, one) for one in answer.body["docs"]],
+        index,
+        {"ids": list(ids)},
+        params={"_source_exclude_vectors": "false"} if ask_for_vectors else {},
+    )
 
 
 def refresh(index: str) -> Call[None]:
@@ -363,6 +392,16 @@ def _read_item(item: Json) -> BulkItem:
     (result,) = item.values()
     error = result.get("error")
     return BulkItem(result["_id"], result["status"], _describe_item(error) if error else None)
+
+
+def _read_stored(index: str, found: Json) -> Stored:
+    if "error" in found:  # of its shard: the others can be there
+        cause = describe_cause(found["error"])
+        raise EngineError(f"document '{found['_id']}' of '{index}': {cause}", status=503)
+    if not found["found"]:
+        return Stored(found["_id"])
+    condition = {"if_seq_no": found["_seq_no"], "if_primary_term": found["_primary_term"]}
+    return Stored(found["_id"], found["_source"], found["_version"], condition)
 
 
 def _describe_item(error: Json) -> str:

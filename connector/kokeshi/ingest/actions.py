@@ -54,10 +54,11 @@ class Action:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one action. reason: None where it was indexed."""
+    """What became of one action. reason: None where it was indexed. status: 0 where it has no answer."""
 
     action: Action
     reason: str | None
+    status: int = 0
 
 
 def weigh(value: Any) -> int:  # noqa: ANN401

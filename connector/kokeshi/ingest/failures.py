@@ -1,7 +1,8 @@
 """Dead letters: what could not be indexed, one JSON line each with its reason, to be sent again.
 
-A line is `{"line", "row", "id", "reason", "document"}`. Where a later document of the same id was indexed
-after all, a line without a document follows and names the line of that one.
+A line is `{"line", "row", "id", "reason", "document"}`, of changes with `change` in place of `document`, so
+that the one is never taken for the other. Where a later document of the same id was indexed after all, a line
+without a document follows and names the line of that one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import orjson
 
@@ -24,16 +25,20 @@ from kokeshi.types import Json
 
 SUFFIX = ".failures.jsonl"
 
+Kind = Literal["document", "change"]
+"""What a log holds; also the key that holds it."""
+
 
 class FailureLog:
     """A JSON-lines file that exists only where something failed; each run replaces the last one's.
 
     keep: the line of the source up to which an interrupted run got; what it wrote of the lines until
-    there stays. Raises InputError where the file cannot be written.
+    there stays. kind: what fails. Raises InputError where the file cannot be written.
     """
 
-    def __init__(self, path: Path, *, keep: int = 0) -> None:
+    def __init__(self, path: Path, *, keep: int = 0, kind: Kind = "document") -> None:
         self.path = path
+        self._kind = kind
         self.count = 0
         self.first: str | None = None
         self._first_line = sys.maxsize
@@ -74,7 +79,7 @@ class FailureLog:
                 "row": failure.row,
                 "id": failure.id,
                 "reason": failure.reason,
-                "document": failure.document,
+                self._kind: failure.document,
             }
         )
 
@@ -85,17 +90,17 @@ class FailureLog:
         found = self._failed.find([id_ for id_, _ in ids])
         for (id_, line), failed in zip(ids, found, strict=True):
             if failed:
-                reason = f"replaced by the document of line {line}"
-                self._write({"line": line, "id": id_, "reason": reason, "document": None})
+                reason = f"replaced by the {self._kind} of line {line}"
+                self._write({"line": line, "id": id_, "reason": reason, self._kind: None})
 
     def _keep(self, last: int) -> None:
         """Drop what the source holds after a line, as it is read again, and count the rest."""
         fresh = self.path.with_name(self.path.name + ".tmp")
         with fresh.open("wb") as file:
-            for entry in _entries(self.path):
+            for entry in read_entries(self.path, self._kind):
                 if entry["line"] <= last:
                     file.write(_dump(entry))
-                    if entry["document"] is not None:
+                    if entry[self._kind] is not None:
                         self._count(Failure(entry["line"], entry["reason"], None, entry["id"]))
         fresh.replace(self.path)
         if not self.count:
@@ -134,11 +139,13 @@ class DeadLetters:
     """The documents of a failure log, to be read as a source.
 
     One that a later document of its id replaced is left out, as sending it would bring it back;
-    `replaced` counts them. Raises InputError where the file is missing or no such log.
+    `replaced` counts them. kind: what the log holds. Raises InputError where the file is missing or no such
+    log.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, kind: Kind = "document") -> None:
         self.path = Path(path)
+        self._kind = kind
         self.size = None
         self.position = 0
         self.replaced = 0
@@ -149,11 +156,14 @@ class DeadLetters:
 
     def __iter__(self) -> Iterator[Record | BadLine]:
         """Yield each document, with the line and the row that it had in its source."""
+        kind = self._kind
         newer = {
-            entry["id"]: entry["line"] for entry in _entries(self.path) if entry["document"] is None
+            entry["id"]: entry["line"]
+            for entry in read_entries(self.path, kind)
+            if entry[kind] is None
         }
-        for number, entry in enumerate(_entries(self.path)):
-            document, line = entry["document"], entry["line"]
+        for number, entry in enumerate(read_entries(self.path, kind)):
+            document, line = entry[kind], entry["line"]
             if isinstance(document, dict) and line >= newer.get(entry["id"], 0):
                 row = entry.get("row")
                 yield Record(number if row is None else row, line, document)
@@ -163,7 +173,7 @@ class DeadLetters:
                 yield BadLine(line, entry["reason"], str(document))
 
 
-def _entries(path: Path) -> Iterator[Json]:
+def read_entries(path: Path, kind: Kind) -> Iterator[Json]:
     """Yield the lines of a failure log; the last one can be cut short."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
@@ -171,10 +181,10 @@ def _entries(path: Path) -> Iterator[Json]:
                 return
             try:
                 entry = orjson.loads(line)
-                _ = entry["line"], entry["id"], entry["reason"], entry["document"]
+                _ = entry["line"], entry["id"], entry["reason"], entry[kind]
             except (orjson.JSONDecodeError, KeyError, TypeError):
                 raise InputError(
-                    f"{path}: line {number} is no dead letter, which has line, id, reason and document"
+                    f"{path}: line {number} is no dead letter, which has line, id, reason and {kind}"
                 ) from None
             yield entry
 

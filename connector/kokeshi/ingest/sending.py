@@ -131,7 +131,7 @@ def _read(index: str, batch: list[Action], items: list[BulkItem]) -> _Sent:
             f"{len(items)}; is there a proxy that changes answers?"
         )
     busy = [item.reason is not None and item.retryable for item in items]
-    answered = [Outcome(a, item.reason) for a, item in zip(batch, items, strict=True)]
+    answered = [Outcome(a, item.reason, item.status) for a, item in zip(batch, items, strict=True)]
     if not any(busy):
         return _Sent(answered)
     first = items[busy.index(True)]

@@ -10,6 +10,7 @@ import numpy as np
 from kokeshi.engines import Capabilities
 from kokeshi.index import Index
 from kokeshi.ingest import IngestReport
+from kokeshi.ingest.changes import ChangeReport
 from kokeshi.plans import find_plan
 from kokeshi.plans.stages import vector_names
 from kokeshi.results import parse_search
@@ -48,17 +49,24 @@ def check_source(count: int, report: IngestReport, tolerance: float) -> Check:
     return Check("source", 0 < count == expected and few_failed, found + why)
 
 
-def check_differences(path: str, report: IngestReport, tolerance: float) -> Check:
-    """Return whether a file of differences was indexed; see `check_source`."""
+def check_differences(path: str, report: ChangeReport, tolerance: float) -> Check:
+    """Return whether a file of changes was applied. tolerance: the share that may have failed."""
     passed = report.failed <= tolerance * report.read
-    found = f"{report.indexed:,} of {report.read:,} documents of {path}"
+    found = (
+        f"{report.indexed:,} indexed, {report.updated:,} updated, {report.deleted:,} deleted of "
+        f"{report.read:,} changes of {path}; {report.failed:,} failed"
+    )
     return Check("differences", passed, found + ("" if passed else f" ({report.first_failure})"))
 
 
-def check_count(new: int, old: int, tolerance: float) -> Check:
-    """Return whether an index holds about as many documents as the one that is served, or more."""
+def check_count(new: int, old: int, tolerance: float, *, deleted: int = 0) -> Check:
+    """Return whether an index holds about as many documents as the one that is served, or more.
+
+    deleted: by differences, which the served one may still hold.
+    """
     found = f"{new:,} documents, {old:,} are served now"
-    passed = new >= old * (1 - tolerance)
+    found += f", {deleted:,} were deleted by differences" if deleted else ""
+    passed = new >= (old - deleted) * (1 - tolerance)
     why = "" if passed else f"; fewer by more than {tolerance:.1%}"
     return Check("count", passed, found + why)
 
@@ -109,5 +117,5 @@ def _sample_vectors(index: Index, name: str, sample: int, seed: int) -> Float32:
 
 def _whole_source(capabilities: Capabilities, name: str) -> Json:
     """Return how a search is asked for a vector, which Elasticsearch leaves out from 9.2 on."""
-    leaves_out = capabilities.dialect == "elasticsearch" and capabilities.version >= (9, 2)
-    return {"includes": [name]} | ({"exclude_vectors": False} if leaves_out else {})
+    asked = {"exclude_vectors": False} if capabilities.leaves_vectors_out else {}
+    return {"includes": [name]} | asked

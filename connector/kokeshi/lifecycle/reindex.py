@@ -20,6 +20,9 @@ from kokeshi.errors import EngineError, InputError
 from kokeshi.flows import IndexFlows
 from kokeshi.index import Index
 from kokeshi.ingest import IngestProgress, IngestReport, Source
+from kokeshi.ingest.applying import check_encoders
+from kokeshi.ingest.change_session import check_changes
+from kokeshi.ingest.changes import ChangeReport
 from kokeshi.lifecycle import flows
 from kokeshi.lifecycle.checks import (
     Check,
@@ -70,8 +73,8 @@ class ReindexReport:
     """What became of a rebuild.
 
     version: the concrete index that was built. replaced: the one that was served before, None for the
-    first. served: whether the alias stands for the new one. kept: whether `version` is there. ingests: of
-    the source, and of each file of differences. cleared: of runs before. pruned: of old versions.
+    first. served: whether the alias stands for the new one. kept: whether `version` is there. ingest: of
+    the source. differences: of each file of changes. cleared: of runs before. pruned: of old versions.
     """
 
     index: str
@@ -80,7 +83,8 @@ class ReindexReport:
     served: bool
     kept: bool
     checks: tuple[Check, ...]
-    ingests: tuple[IngestReport, ...]
+    ingest: IngestReport
+    differences: tuple[ChangeReport, ...]
     cleared: tuple[str, ...]
     pruned: tuple[str, ...]
     seconds: float
@@ -111,22 +115,28 @@ def reindex(
 ) -> ReindexReport:
     """Build the index anew from a source by the spec of `index`, whose name is the alias, and serve it.
 
-    then: files of differences, indexed in turn after the source was checked. gate: compares what is
-    served with the new version, opened by the same spec; asked last. The old version goes on being
-    served until the swap; where a check does not pass, or anything is raised, it stays.
+    then: files of changes, applied in turn after the source was checked; see `Index.apply`. gate:
+    compares what is served with the new version, opened by the same spec; asked last. The old version
+    goes on being served until the swap; where a check does not pass, or anything is raised, it stays.
 
     Raises what `Index.ingest` raises; SpecError where the name is an index itself, or another run
     builds a version.
     """
     options = options or ReindexOptions()
-    sources = [one if isinstance(one, Source) else Source(one) for one in (source, *then)]
+    source, *differences = [
+        one if isinstance(one, Source) else Source(one) for one in (source, *then)
+    ]
+    for changes in differences:
+        check_changes(changes)
     family = index.engine.run(flows.find_family(index.spec.index))
     if gate and family.live is None:
         raise InputError("gate: nothing is served yet that it could compare; leave it out")
     with _pinned(index) as spec:
         version = Index(spec_of(spec, family.next_name), index.engine)
         try:
-            return _Rebuild(version, family, sources, gate, options, on_progress).run()
+            if differences:
+                check_encoders(version.encoders)
+            return _Rebuild(version, family, source, differences, gate, options, on_progress).run()
         finally:
             close_encoders(version.encoders.values())
 
@@ -157,18 +167,20 @@ class _Rebuild:
 
     version: Index
     family: Family
-    sources: Sequence[Source]
+    source: Source
+    then: Sequence[Source]
     gate: Gate | None
     options: ReindexOptions
     on_progress: OnProgress
-    ingests: list[IngestReport] = field(default_factory=list)
+    differences: list[ChangeReport] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
 
     def run(self) -> ReindexReport:
         started = time.monotonic()
         cleared = self._begin()
         try:
-            passed = all(map(self._record, self._checks()))
+            ingest = self.version.ingest(self.source, resume=False, on_progress=self.on_progress)
+            passed = all(map(self._record, self._checks(ingest)))
             if not passed:
                 self._refuse()
         except BaseException:
@@ -182,7 +194,8 @@ class _Rebuild:
             served=passed,
             kept=passed or self.options.keep_failed,
             checks=tuple(self.checks),
-            ingests=tuple(self.ingests),
+            ingest=ingest,
+            differences=tuple(self.differences),
             cleared=tuple(cleared),
             pruned=tuple(pruned),
             seconds=time.monotonic() - started,
@@ -201,29 +214,26 @@ class _Rebuild:
         body = self.version.build_body()
         take_over = self.options.take_over
         cleared = self._engine.run(flows.clear_unfinished(self.family, take_over=take_over))
-        mark = Mark.new(self.sources[0].path, self.family.live)
+        mark = Mark.new(self.source.path, self.family.live)
         self._engine.run(flows.begin(self._name, body, mark))
         return cleared
 
-    def _checks(self) -> Iterator[Check]:
-        """Fill the version, and yield each check when it can be made."""
+    def _checks(self, ingest: IngestReport) -> Iterator[Check]:
+        """Apply the differences, and yield each check when it can be made."""
         tolerance, live = self.options.tolerance, self.family.live
-        first, *rest = self.sources
-        report = self._ingest(first)
-        yield check_source(self.version.count(), report, tolerance)
-        for source in rest:
-            yield check_differences(source.path, self._ingest(source), tolerance)
+        yield check_source(self.version.count(), ingest, tolerance)
+        for changes in self.then:
+            self.differences.append(self.version.apply(changes, on_progress=self.on_progress))
+            yield check_differences(changes.path, self.differences[-1], tolerance)
         if live:
-            yield check_count(self.version.count(), self._engine.count(live), tolerance)
+            deleted = sum(report.deleted for report in self.differences)
+            served = self._engine.count(live)
+            yield check_count(self.version.count(), served, tolerance, deleted=deleted)
         recall = check_recall(self.version, self.options.sample, self.options.min_recall)
         if recall:
             yield recall
         if self.gate and live:
             yield self.gate(live, self.version)
-
-    def _ingest(self, source: Source) -> IngestReport:
-        self.ingests.append(self.version.ingest(source, resume=False, on_progress=self.on_progress))
-        return self.ingests[-1]
 
     def _record(self, check: Check) -> bool:
         self.checks.append(check)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from kokeshi.codes.codebook import load_codebook
 from kokeshi.engines import Engine, Flow, calls
+from kokeshi.ingest.checkpoint import SUFFIX, load_checkpoint
+from kokeshi.ingest.kafka import find_lag
+from kokeshi.ingest.topics import TopicSettings
 from kokeshi.lifecycle import requests
 from kokeshi.mapping import META
 from kokeshi.schema import IndexSpec
@@ -43,8 +48,34 @@ class VectorStatus:
 
 
 @dataclass(frozen=True)
+class LagStatus:
+    """How far a consumer group is behind in a topic. messages: that wait; partitions: partition -> of these.
+
+    applied: seconds since the latest message that was applied was written; None where that is not known.
+    """
+
+    topic: str
+    group: str
+    messages: int
+    partitions: Mapping[str, int]
+    applied: float | None
+
+
+@dataclass(frozen=True)
+class InterruptedStatus:
+    """Where an interrupted ingest of a file stands. settled: documents; share: of the file, if known."""
+
+    source: str
+    settled: int
+    share: float | None
+
+
+@dataclass(frozen=True)
 class IndexStatus:
-    """What a spec's name stands for. kind: an alias, an index itself, or nothing yet."""
+    """What a spec's name stands for. kind: an alias, an index itself, or nothing yet.
+
+    interrupted: ingests of files into it, by their checkpoints in the working directory.
+    """
 
     engine: str
     index: str
@@ -52,15 +83,51 @@ class IndexStatus:
     documents: int | None
     vectors: tuple[VectorStatus, ...]
     versions: tuple[VersionStatus, ...]
+    interrupted: tuple[InterruptedStatus, ...] = ()
+    lag: LagStatus | None = None
 
     def to_json(self) -> Json:
         """Return what `--json` prints."""
         return asdict(self)
 
 
-def find_status(engine: Engine, spec: IndexSpec) -> IndexStatus:
-    """Return what there is of the index of a spec; loads no encoder."""
-    return engine.run(_find(str(engine.capabilities), spec))
+def find_status(
+    engine: Engine,
+    spec: IndexSpec,
+    *,
+    topic: TopicSettings | None = None,
+    folder: Path | None = None,
+) -> IndexStatus:
+    """Return what there is of the index of a spec; loads no encoder.
+
+    topic: that is followed into it, to ask a Kafka broker for its lag. folder: of checkpoints.
+    """
+    return replace(
+        engine.run(_find(str(engine.capabilities), spec)),
+        interrupted=tuple(_find_interrupted(folder, spec)) if folder else (),
+        lag=_find_lag(topic) if topic else None,
+    )
+
+
+def _find_lag(settings: TopicSettings) -> LagStatus:
+    found = find_lag(settings)
+    applied = None if found.timestamp is None else max(0.0, time.time() - found.timestamp / 1000)
+    partitions = {str(partition): messages for partition, messages in found.partitions.items()}
+    return LagStatus(found.topic, found.group, found.messages, partitions, applied)
+
+
+def _goes_to(name: str, indices: Iterable[str]) -> bool:
+    return name in indices or bool(parse_versions(name, {one: {} for one in indices}))
+
+
+def _find_interrupted(folder: Path, spec: IndexSpec) -> Iterator[InterruptedStatus]:
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        found = load_checkpoint(path)
+        if found and _goes_to(spec.index, found.index):
+            source, offset = found.source, found.position["offset"]
+            packed = source.path.endswith(".gz")  # the offset is that of what is in it
+            share = None if packed or not (offset and source.size) else offset / source.size
+            yield InterruptedStatus(source.path, found.position["row"], share)
 
 
 def _find(engine: str, spec: IndexSpec) -> Flow[IndexStatus]:

@@ -116,6 +116,10 @@ class MemoryEngine(Engine):
             raise Refusal(404, "not_found", f"no such document in [{call.index}]")
         return {"_source": source}
 
+    def _get_documents(self, call: Call[Any]) -> Json:
+        _, store = self._find(call.index)
+        return {"docs": [_stored(store, id_) for id_ in _body(call)["ids"]]}
+
     def _refresh(self, call: Call[Any]) -> Json:
         self._names(call.index)
         return {"_shards": SHARDS}
@@ -194,6 +198,14 @@ def _body(call: Call[Any]) -> Json:
     return call.body if isinstance(call.body, dict) else {}
 
 
+def _stored(store: Store, id_: str) -> Json:
+    source = store.get(id_)
+    if source is None:
+        return {"_id": id_, "found": False}
+    place = {"_version": store.versions[id_], "_seq_no": store.places[id_], "_primary_term": 1}
+    return {"_id": id_, "found": True, "_source": deepcopy(source), **place}
+
+
 def _content(call: Call[Any]) -> bytes:
     return call.content or b""
 
@@ -205,6 +217,7 @@ _OPERATIONS: Final[Mapping[str, Callable[[MemoryEngine, Call[Any]], Json]]] = {
     "get_index_ids": MemoryEngine._get_index_ids,
     "bulk": MemoryEngine._bulk,
     "get_document": MemoryEngine._get_document,
+    "get_documents": MemoryEngine._get_documents,
     "refresh": MemoryEngine._refresh,
     "count": MemoryEngine._count,
     "search": MemoryEngine._search,

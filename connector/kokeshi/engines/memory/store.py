@@ -37,7 +37,11 @@ class Document:
 
 
 class Store:
-    """The documents of an index, a replaced one at its new place, as in a Lucene segment."""
+    """The documents of an index, a replaced one at its new place, as in a Lucene segment.
+
+    versions: of each id, for good, of one that was deleted too. places: of each document, the number of its
+    last change.
+    """
 
     def __init__(self, body: Json) -> None:
         self.id = uuid4().hex
@@ -45,6 +49,9 @@ class Store:
         properties = nest_properties(mappings.get("properties", {}))
         self.mappings: Json = mappings | {"properties": properties}
         self.fields = read_properties(properties)
+        self.versions: dict[str, int] = {}
+        self.places: dict[str, int] = {}
+        self._changes = 0
         self._documents: dict[str, Document] = {}
         self._columns: Columns | None = None
 
@@ -55,11 +62,15 @@ class Store:
             self._columns = Columns(self.fields, list(self._documents.values()))
         return self._columns
 
-    def put(self, id_: str, source: Json) -> bool:
-        """Index a document; returns whether it is new. Raises Refusal where it does not fit."""
+    def put(self, id_: str, source: Json, version: int | None = None) -> bool:
+        """Index a document; returns whether it is new. Raises Refusal where it does not fit.
+
+        version: its new one; None counts on from the one that it has.
+        """
         document = read_document(self.fields, id_, source)
-        new = self.delete(id_) is False
+        new = self.delete(id_, version) is False
         self._documents[id_] = document
+        self.places[id_] = self._changes
         return new
 
     def get(self, id_: str) -> Json | None:
@@ -67,9 +78,11 @@ class Store:
         document = self._documents.get(id_)
         return None if document is None else document.source
 
-    def delete(self, id_: str) -> bool:
-        """Delete a document; returns whether there was one."""
+    def delete(self, id_: str, version: int | None = None) -> bool:
+        """Delete a document; returns whether there was one. version: see `put`."""
         self._columns = None
+        self._changes += 1
+        self.versions[id_] = self.versions.get(id_, 0) + 1 if version is None else version
         return self._documents.pop(id_, None) is not None
 
 
