@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from typing_extensions import Unpack
 
@@ -14,8 +15,9 @@ from kokeshi.engines import AsyncEngine, Capabilities
 from kokeshi.filters import Filter
 from kokeshi.flows import IndexFlows
 from kokeshi.index import Index, SearchOptions, build_query
-from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Source
+from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Shard, Source
 from kokeshi.ingest.changes import ChangeReport
+from kokeshi.ingest.shards import WHOLE
 from kokeshi.metrics import IngestMetrics
 from kokeshi.plans import SearchRequest, all_filters
 from kokeshi.results import SearchResult
@@ -83,6 +85,7 @@ class AsyncIndex:
         *,
         recreate: bool = False,
         resume: bool = True,
+        shard: Shard = WHOLE,
         pacing: Pacing | None = None,
         on_progress: Callable[[IngestProgress], None] = lambda _: None,
         metrics: IngestMetrics | None = None,
@@ -99,6 +102,7 @@ class AsyncIndex:
                     source,
                     recreate=recreate,
                     resume=resume,
+                    shard=shard,
                     pacing=pacing,
                     on_progress=on_progress,
                     metrics=metrics,
@@ -161,6 +165,21 @@ class AsyncIndex:
                 return index.retry_changes(
                     path, pacing=pacing, on_progress=on_progress, metrics=metrics
                 )
+
+        report = await asyncio.to_thread(work)
+        self._flows.forget()
+        return report
+
+    async def ingest_dataset(
+        self,
+        dataset: Any,  # noqa: ANN401 (a ray.data.Dataset)
+        **options: Any,
+    ) -> IngestReport:
+        """Index the documents of a Ray Dataset; see `Index.ingest_dataset`."""
+
+        def work() -> IngestReport:
+            with Index(self.spec, self.engine.blocking()) as index:
+                return index.ingest_dataset(dataset, **options)
 
         report = await asyncio.to_thread(work)
         self._flows.forget()

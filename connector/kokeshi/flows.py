@@ -139,7 +139,13 @@ class IndexFlows:
         for vector, codebook in (yield from self.find_codebooks()).items():
             yield from save_codebook(codebook, name, vector)
         if not found:
-            yield calls.create_index(name, body)
+            try:
+                yield calls.create_index(name, body)
+            except EngineError as error:
+                if "already_exists" not in str(error):
+                    raise
+                yield from self.find(body, other_spec=False)  # another process was faster
+                return False
         elif recreate:
             trial = f"{name}-kokeshi-trial"
             yield calls.delete_index(trial)  # of a run that was killed here

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy.typing as npt
 from typing_extensions import Unpack
@@ -15,13 +15,17 @@ from kokeshi.encoders import Encoder
 from kokeshi.engines import Engine
 from kokeshi.filters import Filter
 from kokeshi.flows import IndexFlows
-from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Source
+from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Shard, Source
 from kokeshi.ingest.change_session import apply_source, retry_changes
 from kokeshi.ingest.changes import ChangeReport
+from kokeshi.ingest.failures import FailureLog
 from kokeshi.ingest.following import FollowReport, Topic, TopicFailures, follow_topic
 from kokeshi.ingest.messages import Versions
+from kokeshi.ingest.pipeline import CHUNK_DOCUMENTS
+from kokeshi.ingest.ray import ingest_dataset
 from kokeshi.ingest.session import Target as IngestTarget
 from kokeshi.ingest.session import ingest_source, retry_failures
+from kokeshi.ingest.shards import WHOLE
 from kokeshi.metrics import IngestMetrics
 from kokeshi.plans import Query, SearchRequest, all_filters
 from kokeshi.results import SearchResult
@@ -111,6 +115,7 @@ class Index:
         *,
         recreate: bool = False,
         resume: bool = True,
+        shard: Shard = WHOLE,
         pacing: Pacing | None = None,
         on_progress: Callable[[IngestProgress], None] = lambda _: None,
         metrics: IngestMetrics | None = None,
@@ -118,6 +123,7 @@ class Index:
         """Index every document of a file and make it searchable; see `kokeshi.ingest`.
 
         resume: go on where the same ingest was interrupted, and keep `<name>.checkpoint.json` meanwhile.
+        shard: index the documents of this one alone; other processes do the others.
         metrics: is told what happens, by several threads; see `kokeshi.metrics`.
         Documents that fail are kept, with their reason, in `<name>.failures.jsonl`.
         """
@@ -130,6 +136,7 @@ class Index:
             resume=resume,
             pacing=pacing or Pacing(),
             on_progress=on_progress,
+            shard=shard,
         )
         self._flows.forget()
         return report
@@ -207,6 +214,39 @@ class Index:
                 stop=stop,
                 pacing=pacing,
                 on_progress=on_progress,
+            )
+        self._flows.forget()
+        return report
+
+    def ingest_dataset(
+        self,
+        dataset: Any,  # noqa: ANN401 (a ray.data.Dataset)
+        *,
+        concurrency: int | tuple[int, int] = 1,
+        batch_size: int = CHUNK_DOCUMENTS,
+        pacing: Pacing | None = None,
+        failures: str | Path = "dataset.failures.jsonl",
+        on_progress: Callable[[IngestProgress], None] = lambda _: None,
+        **options: Any,
+    ) -> IngestReport:
+        """Index the documents of a Ray Dataset, one a row, by the workers of Ray (extra `ray`).
+
+        concurrency: how many actors encode, or the fewest and the most; batch_size: documents that one
+        encodes at once; options: what an actor takes of a machine, as `num_gpus=1` or `num_cpus=4`.
+        `pacing.connections` actors send. Of documents of one id either may stay; the report counts them.
+        Documents that fail are kept, with their reason, in the file `failures`.
+        """
+        target = self._ingest_target(None, recreate=False)
+        with FailureLog(Path(failures)) as log:
+            report = ingest_dataset(
+                target,
+                dataset,
+                log,
+                concurrency=concurrency,
+                batch_size=batch_size,
+                pacing=pacing or Pacing(),
+                on_progress=on_progress,
+                options=options,
             )
         self._flows.forget()
         return report

@@ -24,9 +24,10 @@ from kokeshi.cli.common import (
 from kokeshi.engines.settings import Settings
 from kokeshi.errors import InputError
 from kokeshi.index import Index
-from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Source
+from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Shard, Source
 from kokeshi.ingest.pace import BATCH_BYTES
 from kokeshi.ingest.pipeline import CONNECTIONS
+from kokeshi.ingest.shards import WHOLE
 from kokeshi.ingest.sources import SourceFormat
 from kokeshi.json_logs import json_logs
 from kokeshi.metrics import IngestMetrics, open_metrics
@@ -50,6 +51,12 @@ def ingest(
         bool,
         typer.Option(help="Go on where the same command was interrupted; files only."),
     ] = True,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Ingest one of N parts, from 1; other processes do the others."
+        ),
+    ] = None,
     retry_dead_letters: Annotated[
         Path | None,
         typer.Option(
@@ -84,6 +91,11 @@ def ingest(
     pacing = Pacing(int(batch_mb * 2**20), connections)
     if (file is None) == (retry_dead_letters is None):
         raise InputError("give either FILE or --retry-dead-letters FILE")
+    if file is None and shard is not None:
+        raise InputError(
+            "--shard goes with FILE: the dead letters of a shard have a file of their own"
+        )
+    part = WHOLE if shard is None else Shard.parse(shard)
     with (
         json_logs(sys.stderr) if log_json else nullcontext(),
         open_metrics(metrics_port, metrics_host) as metrics,
@@ -99,6 +111,7 @@ def ingest(
                     source,
                     recreate=recreate,
                     resume=resume,
+                    shard=part,
                     pacing=pacing,
                     on_progress=on_progress,
                     metrics=metrics,

@@ -17,6 +17,7 @@ from kokeshi.errors import InputError
 from kokeshi.ingest.actions import Position
 from kokeshi.ingest.failures import base_name
 from kokeshi.ingest.ledger import Ledger, Tally
+from kokeshi.ingest.shards import WHOLE, Shard
 from kokeshi.schema import IndexSpec
 from kokeshi.schema.base import Model
 
@@ -58,13 +59,13 @@ class Checkpoint(Model):
         return Ledger(Tally(**self.tally), Position(**self.position))
 
 
-def checkpoint_path(source: str) -> Path:
-    """Return where the checkpoint of a source is: in the working directory, by its name.
+def checkpoint_path(source: str, shard: Shard = WHOLE) -> Path:
+    """Return where the checkpoint of a source is: in the working directory, by its name and shard.
 
-    >>> checkpoint_path("data/products.jsonl.gz").name
-    'products.checkpoint.json'
+    >>> checkpoint_path("data/products.jsonl.gz", Shard(2, 8)).name
+    'products.2-of-8.checkpoint.json'
     """
-    return Path(base_name(source) + SUFFIX)
+    return Path(base_name(source) + shard.suffix + SUFFIX)
 
 
 def take_fingerprint(path: str | Path) -> Fingerprint | None:

@@ -20,6 +20,7 @@ from kokeshi.encoders import Record
 from kokeshi.errors import InputError
 from kokeshi.ingest.actions import Failure
 from kokeshi.ingest.ids import IdSet
+from kokeshi.ingest.shards import WHOLE, Shard
 from kokeshi.ingest.sources import BadLine
 from kokeshi.types import Json
 
@@ -199,13 +200,13 @@ def _describe(value: Any) -> Any:  # noqa: ANN401
     return value.tolist() if hasattr(value, "tolist") else repr(value)
 
 
-def failures_path(source: str) -> Path:
-    """Return where the failures of a source are kept: in the working directory, by its name.
+def failures_path(source: str, shard: Shard = WHOLE) -> Path:
+    """Return where the failures of a source are kept: in the working directory, by its name and shard.
 
     >>> failures_path("data/products.jsonl.gz").name
     'products.failures.jsonl'
     """
-    return Path(base_name(source) + SUFFIX)
+    return Path(base_name(source) + shard.suffix + SUFFIX)
 
 
 def base_name(source: str) -> str:

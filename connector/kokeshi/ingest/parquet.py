@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import IO, Any
 
@@ -43,7 +43,12 @@ def read_parquet(
 def _rows(file: Any, group: int) -> Iterator[dict[str, Any]]:  # noqa: ANN401
     for batch in file.iter_batches(batch_size=ROWS, row_groups=[group], use_threads=False):
         for row in batch.to_pylist():
-            yield {name: _plain(value) for name, value in row.items() if value is not None}
+            yield plain_fields(row)
+
+
+def plain_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a row of Arrow as JSON has them, without what is null."""
+    return {name: _plain(value) for name, value in row.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

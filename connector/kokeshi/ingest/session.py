@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from kokeshi.encoders import Encoder
 from kokeshi.engines import Engine, calls
+from kokeshi.errors import InputError
 from kokeshi.ingest.checkpoint import (
     Checkpoint,
     CheckpointFile,
@@ -21,6 +22,7 @@ from kokeshi.ingest.checkpoint import (
 )
 from kokeshi.ingest.failures import DeadLetters, FailureLog, failures_path
 from kokeshi.ingest.pipeline import IngestProgress, IngestReport, Pacing, ingest_records
+from kokeshi.ingest.shards import WHOLE, Shard
 from kokeshi.ingest.sources import Source
 from kokeshi.metrics import IngestMetrics
 from kokeshi.schema import IndexSpec
@@ -59,16 +61,24 @@ def ingest_source(
     resume: bool,
     pacing: Pacing,
     on_progress: Callable[[IngestProgress], None],
+    shard: Shard = WHOLE,
 ) -> IngestReport:
     """Index the documents of a source and make them searchable; see `ingest_records`.
 
-    resume: go on where the same ingest was interrupted, and write down how far this one is.
+    resume: go on where the same ingest was interrupted, and write down how far this one is. shard: of the
+    source; the checkpoint and the failures are its own. Raises InputError where one shard would replace
+    the index of all.
     """
+    if recreate and shard != WHOLE:
+        raise InputError(
+            f"recreate with shard {shard} would delete what the other shards have indexed; first replace "
+            "the index with: kokeshi mapping create --recreate; then ingest the shards without recreate"
+        )
     file = take_fingerprint(source.path)
     if file is None:  # standard input cannot be read twice
-        with FailureLog(failures_path(source.path)) as failures:
-            return _ingest(target, source, failures, recreate, pacing, on_progress)
-    path = checkpoint_path(source.path)
+        with FailureLog(failures_path(source.path, shard)) as failures:
+            return _ingest(target, source, failures, recreate, pacing, on_progress, shard)
+    path = checkpoint_path(source.path, shard)
     spec = digest_spec(target.spec, target.encoders, target.codebooks)
     old = load_checkpoint(path) if resume else None
     change = find_change(old, file, spec, target.index_ids(), recreate=recreate) if old else None
@@ -76,7 +86,7 @@ def ingest_source(
         path.unlink(missing_ok=True)  # the failures that belong to it go too
         old = None
     with FailureLog(
-        failures_path(source.path), keep=old.position["line"] if old else 0
+        failures_path(source.path, shard), keep=old.position["line"] if old else 0
     ) as failures:
         log = CheckpointFile(
             path, file, spec, recreated=recreate, before=failures.sync, clock=pacing.clock
@@ -88,6 +98,7 @@ def ingest_source(
             recreate,
             pacing,
             on_progress,
+            shard,
             log=log if resume else None,
             old=old,
         )
@@ -102,6 +113,7 @@ def _ingest(
     recreate: bool,
     pacing: Pacing,
     on_progress: Callable[[IngestProgress], None],
+    shard: Shard,
     *,
     log: CheckpointFile | None = None,
     old: Checkpoint | None = None,
@@ -113,12 +125,13 @@ def _ingest(
         if log:
             log.begin(target.index_ids())
 
+    start = ledger.position if ledger else None
     LOGGER.info("%s is ingested into '%s'", source.path, target.spec.index)
     report = ingest_records(
         target.engine,
         target.spec,
         target.encoders,
-        source.read_from(ledger.position) if ledger and ledger.position else source,
+        shard.select(source.read_from(start) if start else source, target.spec),
         failures,
         codebooks=target.codebooks,
         prepare=prepare,
