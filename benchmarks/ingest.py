@@ -1,10 +1,13 @@
 """How fast does Kokeshi fill an index, beside what is possible and beside the other ways?
 
-20,000 documents of 768 floats with metadata, on each engine. Every contender fills an index of the same
-settings and fields, in a process of its own, in turn with the others; then the index is merged to one
-segment. The ceiling posts bodies that were serialised before.
+Every contender fills an index of the same settings and fields, in a process of its own, in turn with the
+others; then the index is merged to one segment. The ceiling posts bodies that were serialised before.
 
-    python -m benchmarks.ingest [--url URL]... [--rounds 2]
+    python -m benchmarks.ingest [--url URL]... [--rounds 5] [--data-set flat] [--only ceiling|kokeshi]
+
+Data sets: `flat` and `graph`, 20,000 generated documents of 768 floats with metadata; `apart`, as `flat`,
+with a processor core of its own for the client; `text`, the products of icecat in `--data`, encoded
+meanwhile; `many`, 1,000,000 small documents, for the memory of the client.
 
 Rows go to benchmarks/results/ingest.jsonl, and benchmarks/ingest.md is made from them. Without `--url`,
 private engines are used. Contenders whose package is not installed are left out, and named.
@@ -13,59 +16,38 @@ private engines are used. Contenders whose package is not installed are left out
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 import orjson
 from rich.console import Console
 
-from benchmarks.ingest_contenders import INDEX, NAMES
+from benchmarks.ingest_contenders import STORES
+from benchmarks.ingest_data import (
+    DIMENSION,
+    INDEX,
+    count_documents,
+    write_generated,
+    write_texts,
+)
+from benchmarks.ingest_report import PAGE, RESULTS, build_page
 from benchmarks.raw import RawClient
 from benchmarks.rows import describe_machine, read_rows, replace_rows, today
 from benchmarks.search import ENGINES, private_engine
 from kokeshi import Index
 from kokeshi.connect import connect
-from kokeshi.engines import Connection, Engine
+from kokeshi.engines import Capabilities, Connection, Engine
 from kokeshi.schema import load_spec
 from kokeshi.types import Json
 
-RESULTS = Path(__file__).parent / "results" / "ingest.jsonl"
-PAGE = Path(__file__).parent / "ingest.md"
-DIMENSION = 768
-
-SPEC = f"""\
-index: {INDEX}
-text: [title]
-metadata: {{brand: keyword, price: float}}
-vectors:
-  embedding: {{encoder: {{name: precomputed, file: FOLDER/vectors.npy}}, dimension: {DIMENSION}, GRAPH}}
-"""
-
-GRAPHS = {"flat": "graph: false", "graph": "graph: true, quantization: int8"}
-"""How the vector is kept -> what the spec says. Flat is Kokeshi's own way: graphs are over prefixes."""
-
-INTRODUCTION = """\
-# Filling an index, measured
-
-`python -m benchmarks.ingest` measures, and writes this page from `benchmarks/results/ingest.jsonl`.
-
-Documents are *generated*: a title, a brand, a price and a vector of 768 floats from a fixed seed. Every
-contender reads the same two files (JSON lines, `.npy`) and fills an index of the same settings and fields,
-*flat* or with a *graph* (HNSW, int8), on the same engine, in a process of its own; the order changes with
-each round. *Ceiling*: bodies of 4 MB that were serialised before, posted over two connections. Documents/s
-until every one is searchable, and until the index is merged to one segment too. *Of the ceiling*: that of the
-same encoding. CPU and memory are those of the client's process, for the ceiling with all bodies; the vector
-stores are given lists, as they want them. Where engine and client share few processor cores, what a client
-computes is taken from the engine: where documents cost the engine little, as flat ones in base64 do, that
-is most of the difference.
-"""
+DATA_SETS = ("flat", "apart", "graph", "text", "many")
 
 
 def main() -> None:
@@ -74,17 +56,20 @@ def main() -> None:
     parser.add_argument(
         "--url", action="append", help="of an engine; both are private if not given"
     )
-    parser.add_argument("--documents", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--kept", choices=GRAPHS, default="flat")
+    parser.add_argument("--data-set", choices=DATA_SETS, default="flat")
+    parser.add_argument("--documents", type=int, help="how many are generated")
+    parser.add_argument("--data", type=Path, default=os.environ.get("KOKESHI_DATA"))
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="contenders whose name begins so, parted by |")
+    parser.add_argument("--note", default="", help="what the page should say of this run")
     parser.add_argument("--output", type=Path, default=RESULTS)
     given = parser.parse_args()
     console = Console(width=160)
     with tempfile.TemporaryDirectory() as name:
-        write_files(Path(name), given.documents, given.kept)
+        write_files(Path(name), given)
         for engine, url, raw in open_engines(given.url):
-            rows = run_engine(engine, url, raw, Path(name), given, console)
+            with parted(raw) if given.data_set == "apart" else nullcontext():
+                rows = run_engine(engine, url, raw, Path(name), given, console)
             replace_rows(given.output, rows)
     if given.output == RESULTS:
         PAGE.write_text(build_page(read_rows(RESULTS)))
@@ -103,19 +88,51 @@ def open_engines(urls: Sequence[str] | None) -> Iterator[tuple[Engine, str, RawC
             yield engine, url, raw
 
 
-def write_files(folder: Path, count: int, kept: str) -> None:
+def write_files(folder: Path, given: argparse.Namespace) -> None:
     """Write the documents, their vectors and the spec."""
-    rng = np.random.default_rng(0)
-    np.save(folder / "vectors.npy", rng.normal(size=(count, DIMENSION)).astype(np.float32))
-    words = np.array(["black", "red", "shoe", "jacket", "warm", "light", "wool", "cotton"])
-    with (folder / "documents.jsonl").open("wb") as file:
-        for row in range(count):
-            title = " ".join(rng.choice(words, 6))
-            document = {"id": f"p{row}", "title": title, "brand": f"brand {row % 50}"}
-            file.write(orjson.dumps(document | {"price": round(row % 977 * 1.1, 2)}) + b"\n")
-    (folder / "kokeshi.yaml").write_text(
-        SPEC.replace("FOLDER", str(folder)).replace("GRAPH", GRAPHS[kept])
-    )
+    if given.data_set == "text":
+        write_texts(folder, Path(given.data or "../shared/data"))
+    elif given.data_set == "many":
+        write_generated(folder, given.documents or 1_000_000, 16, "flat")
+    else:
+        kept = "graph" if given.data_set == "graph" else "flat"
+        write_generated(folder, given.documents or 20_000, DIMENSION, kept)
+
+
+@contextmanager
+def parted(raw: RawClient) -> Iterator[None]:
+    """Leave the last core to the client, and the others to the engine, as on a machine of its own."""
+    cores = sorted(os.sched_getaffinity(0))
+    try:
+        bind_engine(raw, cores[:-1])
+        os.sched_setaffinity(0, cores[-1:])  # a client is a child of this process
+        yield
+    finally:
+        bind_engine(raw, cores)
+        os.sched_setaffinity(0, cores)
+
+
+def bind_engine(raw: RawClient, cores: Sequence[int]) -> None:
+    """Let the threads of an engine on this machine run on these cores only."""
+    nodes = raw.send("GET", "/_nodes/_local/process")["nodes"]
+    for node in nodes.values():
+        for thread in Path(f"/proc/{node['process']['id']}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), cores)
+
+
+def choose(found: Capabilities, data_set: str) -> list[str]:
+    """Return the contenders on an engine, those that are measured in each round first.
+
+    Base64 is sent where the engine takes it; of texts and of many documents nothing else is then measured.
+    """
+    encodings = ["JSON", "base64"] if found.base64_vectors else ["JSON"]
+    if data_set == "many":
+        return [f"kokeshi, {encodings[-1]}"]
+    if data_set == "text":
+        return [f"{name}, {encodings[-1]}" for name in ("ceiling", "kokeshi")] + ["encoding alone"]
+    names = [f"{name}, {encoding}" for encoding in encodings for name in ("ceiling", "kokeshi")]
+    stores = STORES[found.dialect] if data_set != "apart" else ()
+    return names + [name for name in stores if found.base64_vectors or "base64" not in name]
 
 
 def run_engine(
@@ -127,12 +144,11 @@ def run_engine(
     console: Console,
 ) -> list[Json]:
     """Return a row for each contender on one engine, of the median round."""
-    dialect = engine.capabilities.dialect
-    names = [n for n in NAMES[dialect] if any(map(n.startswith, given.only.split("|")))]
-    if not engine.capabilities.base64_vectors:
-        names = [name for name in names if "base64" not in name]
+    names = choose(engine.capabilities, given.data_set)
+    names = [name for name in names if any(map(name.startswith, given.only.split("|")))]
     found: dict[str, list[Json]] = {name: [] for name in names}
-    run_one(names[0], engine, url, raw, folder)  # the first of all warms the engine up
+    if given.data_set != "many":
+        run_one(names[0], engine, url, raw, folder)  # the first of all warms the engine up
     for number in range(given.rounds):
         for name in names if number % 2 == 0 else reversed(names):
             if number and not name.startswith(("ceiling", "kokeshi")):
@@ -144,11 +160,12 @@ def run_engine(
     about = {
         "row": "ingest",
         "engine": str(engine.capabilities),
-        "dataset": given.kept,
-        "documents": given.documents,
+        "dataset": given.data_set,
+        "documents": count_documents(folder),
         "rounds": given.rounds,
         "machine": describe_machine(),
         "date": today(),
+        "note": given.note,
     }
     return [{**about, "contender": name, **summarise(rows)} for name, rows in found.items()]
 
@@ -159,16 +176,19 @@ def run_one(name: str, engine: Engine, url: str, raw: RawClient, folder: Path) -
     command = [sys.executable, "-m", "benchmarks.ingest_contenders", name]
     options = ["--engine", engine.capabilities.dialect, "--url", url, "--folder", str(folder)]
     root = Path(__file__).parents[1]
-    ran = subprocess.run([*command, *options], capture_output=True, cwd=root, check=False)
+    environment = {**os.environ, "KOKESHI_EMBEDDING_CACHE": "off"}
+    ran = subprocess.run(
+        [*command, *options], capture_output=True, cwd=root, env=environment, check=False
+    )
     if ran.returncode:
         raise RuntimeError(f"{name}: {ran.stderr.decode()[-2000:]}")
     row: Json = orjson.loads(ran.stdout.splitlines()[-1])
-    if "missing" in row:
+    if "missing" in row or name == "encoding alone":
         return row
     started = time.perf_counter()
     engine.refresh(INDEX)
     row["seconds"] += time.perf_counter() - started
-    if (count := engine.count(INDEX)) != count_lines(folder):
+    if (count := engine.count(INDEX)) != count_documents(folder):
         raise RuntimeError(f"{name}: {count} documents are there")
     started = time.perf_counter()
     raw.send("POST", f"/{INDEX}/_forcemerge?max_num_segments=1")
@@ -185,57 +205,13 @@ def create_index(engine: Engine, folder: Path) -> None:
     engine.create_index(INDEX, body)
 
 
-def count_lines(folder: Path) -> int:
-    """Return how many documents there are."""
-    return (folder / "documents.jsonl").read_bytes().count(b"\n")
-
-
 def summarise(rows: Sequence[Json]) -> Json:
-    """Return the medians of the rounds."""
+    """Return the medians of the rounds, and the stages of the median round."""
     if "missing" in rows[0]:
         return rows[0]
-    return {key: round(median(row[key] for row in rows), 3) for key in rows[0]}
-
-
-def build_page(rows: Sequence[Json]) -> str:
-    """Return the page of all rows.
-
-    >>> print(build_page([])[:27])
-    # Filling an index, measured
-    """
-    runs: dict[tuple[str, str], list[Json]] = {}
-    for row in rows:
-        runs.setdefault((row["engine"], row["dataset"]), []).append(row)
-    return "\n".join([INTRODUCTION, *(build_table(*run, found) for run, found in runs.items())])
-
-
-def build_table(engine: str, kept: str, rows: Sequence[Json]) -> str:
-    """Return the table of one engine, and one way to keep the vectors."""
-    measured = {row["contender"]: row for row in rows if "missing" not in row}
-    left_out = [row["contender"] for row in rows if "missing" in row]
-    first = rows[0]
-    lines = [
-        f"## {engine}, {kept}, {first['documents']:,} documents, {first['date']}",
-        "",
-        f"{first['machine']}; the median of {first['rounds']} rounds for the ceiling "
-        "and Kokeshi, one for the others.",
-        "",
-        "| contender | documents/s | of the ceiling | merged, documents/s | of the ceiling "
-        "| CPU s | peak MB |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, row in measured.items():
-        encoding = "base64" if "base64" in name else "JSON"
-        top = measured.get(f"ceiling, {encoding}", row)
-        merged, most = (one["seconds"] + one["merge_seconds"] for one in (row, top))
-        lines.append(
-            f"| {name} | {row['documents'] / row['seconds']:,.0f} | {top['seconds'] / row['seconds']:.2f} "
-            f"| {row['documents'] / merged:,.0f} | {most / merged:.2f} "
-            f"| {row['cpu_seconds']:.1f} | {row['peak_mb']:,.0f} |"
-        )
-    if left_out:
-        lines += ["", f"Not installed, so left out: {', '.join(left_out)}."]
-    return "\n".join([*lines, ""])
+    middle = sorted(rows, key=lambda row: row["seconds"])[len(rows) // 2]
+    numbers = {key for key in rows[0] if key != "stages"}
+    return middle | {key: round(median(row[key] for row in rows), 3) for key in numbers}
 
 
 if __name__ == "__main__":

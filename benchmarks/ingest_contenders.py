@@ -2,7 +2,8 @@
 
     python -m benchmarks.ingest_contenders NAME --engine opensearch --url URL --folder FOLDER
 
-Each reads the same files, documents as JSON lines and vectors as .npy, and fills an index that is there.
+Each reads the same files, documents as JSON lines and vectors as .npy, and fills an index that is there;
+`encoding alone` only makes the vectors.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from typing import Any
 import numpy as np
 import orjson
 
+from benchmarks.ingest_data import INDEX, encode_texts
+from benchmarks.ingest_watch import Watch, describe
 from benchmarks.raw import RawClient
 from kokeshi.types import Json
 
-INDEX = "bench-ingest"
 BODY_BYTES = 4 * 1024 * 1024
 CONNECTIONS = 2
 
-Run = Callable[[str, Path], None]
+Run = Callable[[str, Path], Json | None]
 
 
 class OrjsonSerializer:
@@ -47,7 +49,7 @@ class OrjsonSerializer:
 
 
 def read_documents(folder: Path) -> Iterator[tuple[Json, np.ndarray]]:
-    """Yield each document and its vector, (768,) float32."""
+    """Yield each document and its vector, (D,) float32."""
     vectors = np.load(folder / "vectors.npy", mmap_mode="r")
     with (folder / "documents.jsonl").open("rb") as lines:
         for line, vector in zip(lines, vectors, strict=True):
@@ -101,8 +103,8 @@ def post(url: str, bodies: Sequence[bytes]) -> None:
         raise RuntimeError(f"{len(refused)} requests had errors")
 
 
-def kokeshi(url: str, folder: Path, *, base64: bool) -> None:
-    """Ingest as the command does."""
+def kokeshi(url: str, folder: Path, *, base64: bool) -> Json:
+    """Ingest as the command does; return which stages overlapped."""
     from dataclasses import replace
 
     from kokeshi import Index
@@ -114,9 +116,16 @@ def kokeshi(url: str, folder: Path, *, base64: bool) -> None:
             index.engine._capabilities = replace(found, base64_vectors=False)
         elif not found.base64_vectors:
             raise RuntimeError(f"{found} takes no base64")
-        report = index.ingest(folder / "documents.jsonl")
+        watch = Watch()
+        report = index.ingest(folder / "documents.jsonl", metrics=watch)
         if report.failed:
             raise RuntimeError(str(report.first_failure))
+        return describe(watch)
+
+
+def encode_alone(_: str, folder: Path) -> None:
+    """Only make the vectors of texts."""
+    encode_texts(folder)
 
 
 def parallel_bulk(
@@ -216,23 +225,14 @@ def find_run(name: str, engine: str) -> Run:
         ),
         "elasticsearch-py vector store": vector_store,
         "langchain": lambda url, folder: langchain(url, folder, engine),
+        "encoding alone": encode_alone,
     }
     return runs[name]
 
 
-NAMES = {
-    "opensearch": (
-        "ceiling, JSON",
-        "kokeshi, JSON",
-        "parallel_bulk",
-        "parallel_bulk, orjson",
-        "langchain",
-    ),
+STORES = {
+    "opensearch": ("parallel_bulk", "parallel_bulk, orjson", "langchain"),
     "elasticsearch": (
-        "ceiling, JSON",
-        "kokeshi, JSON",
-        "ceiling, base64",
-        "kokeshi, base64",
         "parallel_bulk",
         "parallel_bulk, orjson",
         "parallel_bulk, orjson, base64",
@@ -240,7 +240,7 @@ NAMES = {
         "langchain",
     ),
 }
-"""Engine -> its contenders."""
+"""Engine -> the other ways to fill it."""
 
 
 PACKAGES = {
@@ -254,6 +254,7 @@ PACKAGES = {
     "parallel_bulk": ("elasticsearch.helpers", "opensearchpy.helpers"),
     "elasticsearch-py": ("elasticsearch.helpers.vectorstore",),
     "langchain": ("langchain_elasticsearch", "langchain_community.vectorstores"),
+    "encoding": ("kokeshi", "wordllama"),
 }
 """First word of a contender -> what is imported before its time begins."""
 
@@ -267,14 +268,16 @@ def measure(name: str, engine: str, url: str, folder: Path) -> Json:
         importlib.import_module(package)
     before = resource.getrusage(resource.RUSAGE_SELF)
     started = time.perf_counter()
+    stages = None
     if bodies is None:
-        find_run(name, engine)(url, folder)
+        stages = find_run(name, engine)(url, folder)
     else:
         post(url, bodies)
     seconds = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"seconds": seconds, "cpu_seconds": cpu, "peak_mb": peak_memory()}
+    found = {"seconds": seconds, "cpu_seconds": cpu, "peak_mb": peak_memory()}
+    return {**found, "stages": stages} if stages else found
 
 
 def peak_memory() -> float:

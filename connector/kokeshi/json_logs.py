@@ -34,7 +34,11 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        extra = {
+            key: value
+            for key, value in vars(record).items()
+            if key not in _STANDARD and not key.startswith("_")  # a library's own, such as Ray's
+        }
         if record.exc_info:
             extra["error"] = self.formatException(record.exc_info)
         # what a caller names like one of ours keeps its value under another name

@@ -7,6 +7,7 @@ Any prefix length works, trained or not; how much recall one keeps is measured, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -30,15 +31,20 @@ def prefix(vectors: Float32, dims: int, *, space: str) -> Float32:
 def prefixes(vectors: Float32, dims: Sequence[int], *, space: str) -> dict[int, Float32]:
     """Return every prefix of vectors (N, D), as `dims -> (N, dims)`.
 
-    For cosine the squared lengths of all prefixes come from one cumulative sum over the dimensions,
-    so nested prefixes share one computation.
+    For cosine the squared length of a prefix is that of the next shorter one and of what it has beyond
+    it, so nested prefixes share one computation.
     """
     _check_dims(vectors, *dims)
     if space != "cosine":
         return {d: vectors[:, :d] for d in dims}
-    # float64: the squares of large float32 components would overflow, those of small ones vanish
-    squares = np.square(vectors, dtype=np.float64).cumsum(axis=1)
-    return {d: _rescaled(vectors, d, np.sqrt(squares[:, d - 1])) for d in dims}
+    squares = np.zeros(len(vectors))
+    lengths = {}
+    for shorter, longer in pairwise((0, *sorted(set(dims)))):
+        beyond = vectors[:, shorter:longer]
+        # float64: the squares of large float32 components would overflow, those of small ones vanish
+        squares = squares + np.einsum("nd,nd->n", beyond, beyond, dtype=np.float64)
+        lengths[longer] = np.sqrt(squares)
+    return {d: _rescaled(vectors, d, lengths[d]) for d in dims}
 
 
 def _check_dims(vectors: Float32, *dims: int) -> None:
@@ -53,5 +59,6 @@ def _rescaled(vectors: Float32, dims: int, lengths: Floats) -> Float32:
             f"vector {zero[0]} of the batch has only zeros in its first {dims} dimensions, "
             "so its prefix has no direction; use a longer prefix or space: dot"
         )
-    scaled: Float32 = (vectors[:, :dims] / lengths[:, None]).astype(np.float32)
-    return scaled
+    scaled: Float32 = np.empty((len(vectors), dims), np.float32)
+    # divides float64, and rounds while the numbers are in the processor's cache
+    return np.divide(vectors[:, :dims], lengths[:, None], out=scaled, casting="same_kind")

@@ -42,36 +42,39 @@ class PrecomputedEncoder:
     def encode_records(self, records: Sequence[Record]) -> tuple[Float32, dict[int, str]]:
         """Return (N, dim) float32, and position -> reason where a vector is missing or misshapen."""
         vectors = np.full((len(records), self._dim), np.nan, np.float32)
+        with np.errstate(over="ignore"):  # infinity is refused with its document
+            if self._rows is None:
+                return vectors, self._fill_from_column(vectors, records)
+            return vectors, self._fill_from_file(vectors, records, self._rows)
+
+    def _fill_from_file(
+        self, vectors: Float32, records: Sequence[Record], rows: Float32
+    ) -> dict[int, str]:
+        places = np.fromiter((record.row for record in records), np.int64, len(records))
+        there = places < len(rows)
+        vectors[there] = rows[places[there]]
+        reason = f"has no row in the .npy file, which ends after {len(rows)} documents"
+        return {int(position): reason for position in np.flatnonzero(~there)}
+
+    def _fill_from_column(self, vectors: Float32, records: Sequence[Record]) -> dict[int, str]:
         reasons = {}
         for position, record in enumerate(records):
-            vector = self._read(record)
+            vector = self._from_column(record.fields.get(str(self.column)))
             if isinstance(vector, str):
                 reasons[position] = vector
             else:
                 vectors[position] = vector
-        return vectors, reasons
-
-    def _read(self, record: Record) -> Float32 | str:
-        if self._rows is None:
-            return self._from_column(record.fields.get(str(self.column)))
-        if record.row < len(self._rows):
-            return _float32(self._rows[record.row])
-        return f"has no row in the .npy file, which ends after {len(self._rows)} documents"
+        return reasons
 
     def _from_column(self, value: object) -> Float32 | str:
         try:
-            vector = _float32(value)
+            vector = np.asarray(value, dtype=np.float32)
         except (TypeError, ValueError, OverflowError):
             return f"is not a list of numbers in column '{self.column}': {value!r:.40}"
         if vector.shape == (self._dim,):
             return vector
         found = len(value) if isinstance(value, list) else repr(value)[:40]
         return f"needs {self._dim} numbers in column '{self.column}', found {found}"
-
-
-def _float32(value: Any) -> Float32:  # noqa: ANN401
-    with np.errstate(over="ignore"):  # infinity is refused with its document
-        return np.asarray(value, dtype=np.float32)
 
 
 class Options(Model):
@@ -104,4 +107,4 @@ def _open(file: str, dimension: int) -> Any:  # noqa: ANN401
         raise InputError(
             f"{file}: rows of {dimension} numbers are expected, its shape is {rows.shape}"
         )
-    return rows
+    return np.asarray(rows)  # still the file, without what memmap does at each access

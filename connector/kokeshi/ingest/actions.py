@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,14 +66,13 @@ def weigh(value: Any) -> int:  # noqa: ANN401
     >>> weigh({"title": "shoe", "v": [0.5, 1.0]})
     358
     """
-    if isinstance(value, str | bytes):
+    kind = type(value)  # exact, as parsers give them: this is asked of every value of a source
+    if kind is str or kind is bytes:
         return 56 + len(value)
-    if isinstance(value, np.ndarray):
-        return 112 + value.nbytes
-    if isinstance(value, Mapping):
-        return 64 + sum(weigh(item) + 64 for item in value.values())
-    if isinstance(value, list | tuple):
-        if value and isinstance(value[0], float):
+    if kind is dict:
+        return 64 + sum([weigh(item) + 64 for item in value.values()])
+    if kind is list or kind is tuple:
+        if value and type(value[0]) is float:
             return 56 + 32 * len(value)
-        return 56 + sum(weigh(item) + 8 for item in value)
-    return 32
+        return 56 + sum([weigh(item) + 8 for item in value])
+    return 112 + value.nbytes if isinstance(value, np.ndarray) else 32

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from kokeshi.types import Float32
 if TYPE_CHECKING:
     from kokeshi.codes.codebook import Codebook
 
+_LINE = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -30,9 +31,10 @@ def document_id(record: Record, spec: IndexSpec) -> str:
         raise InputError(
             f"field '{spec.id}' (the id) must be a text or an integer, found {value!r:.40}"
         )
-    if len(str(value).encode()) > 512:
+    id_ = str(value)
+    if len(id_.encode()) > 512:
         raise InputError(f"the id {value!r:.40} is longer than 512 bytes")
-    return str(value)
+    return id_
 
 
 def typed_fields(record: Record, spec: IndexSpec) -> dict[str, Any]:
@@ -43,10 +45,13 @@ def typed_fields(record: Record, spec: IndexSpec) -> dict[str, Any]:
     """
     fields = dict(record.fields)
     for name, kind in spec.metadata.items():
-        if kind != "keyword" and fields.get(name) == "":
+        value = fields.get(name)
+        if value is None or kind == "keyword":
+            continue
+        if value == "":
             del fields[name]
-        elif fields.get(name) is not None and kind in _CONVERTERS:
-            fields[name] = _convert(name, kind, fields[name])
+        elif kind in _CONVERTERS:
+            fields[name] = _convert(name, kind, value)
     return fields
 
 
@@ -72,19 +77,22 @@ def code_columns(codebook: Codebook, name: str, vectors: Float32) -> dict[str, l
     return columns
 
 
-def base64_vectors(vectors: Float32) -> list[str]:
+def base64_vectors(vectors: Float32) -> list[orjson.Fragment]:
     """Return each vector of (N, D) as base64 of its numbers, big-endian float32, as Elasticsearch has it.
 
-    >>> base64_vectors(np.array([[1, -2]], np.float32))
-    ['P4AAAMAAAAA=']
+    They are texts in JSON already: orjson would look for what to escape in each.
+
+    >>> orjson.dumps(base64_vectors(np.array([[1, -2]], np.float32)))
+    b'["P4AAAMAAAAA="]'
     """
-    return [b64encode(row).decode() for row in np.ascontiguousarray(vectors, ">f4")]
+    rows = np.ascontiguousarray(vectors, ">f4")
+    return [orjson.Fragment(b'"%b"' % b2a_base64(row, newline=False)) for row in rows]
 
 
 def serialise(id_: str, fields: Mapping[str, Any]) -> bytes:
     """Return the action line and the document line of a bulk body."""
-    action = orjson.dumps({"index": {"_id": id_}})
-    return action + b"\n" + orjson.dumps(fields, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n"
+    action = orjson.dumps({"index": {"_id": id_}}, option=orjson.OPT_APPEND_NEWLINE)
+    return action + orjson.dumps(fields, option=_LINE)
 
 
 def _convert(name: str, kind: FieldType, value: Any) -> Any:  # noqa: ANN401

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from kokeshi.ingest.actions import Position
 
@@ -22,8 +22,10 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add the counts of another."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+        self.read += other.read
+        self.indexed += other.indexed
+        self.failed += other.failed
+        self.without_vector += other.without_vector
 
 
 @dataclass
@@ -57,11 +59,15 @@ class Ledger:
         self.total.add(tally)
         self._open.append(_Chunk(number, tally, after))
 
-    def settle(self, number: int, *, indexed: bool, bare: bool) -> None:
-        """A document of a chunk has its answer. bare: it has no vector."""
-        one = Tally(0, int(indexed), int(not indexed), int(indexed and bare))
-        self.total.add(one)
-        self._open[number - self._open[0].number].tally.add(one)
+    def settle(self, number: int, count: int = 1, *, indexed: bool, bare: bool) -> None:
+        """So many documents of a chunk have their answers. bare: they have no vector."""
+        settled = Tally(
+            indexed=count * indexed,
+            failed=count * (not indexed),
+            without_vector=count * (indexed and bare),
+        )
+        self.total.add(settled)
+        self._open[number - self._open[0].number].tally.add(settled)
 
     def advance(self) -> bool:
         """Leave the chunks behind that are settled; returns whether there were any."""

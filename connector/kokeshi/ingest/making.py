@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kokeshi.encoders import CacheCounts, Encoder, Record, cache_counts, embed_records
 from kokeshi.encoders.precomputed import PrecomputedEncoder
 from kokeshi.errors import InputError
@@ -102,7 +104,9 @@ class Maker:
             fields = typed_fields(item, self._spec)
         except InputError as error:
             return Failure(item.line, str(error), item.fields, id_, item.row)
-        return Checked(item, id_, {k: v for k, v in fields.items() if k not in self._unsent})
+        for name in self._unsent.intersection(fields):
+            del fields[name]
+        return Checked(item, id_, fields)
 
     def encode(self, documents: list[Checked]) -> Encoded:
         """Return the vectors of documents, their prefixes and codes."""
@@ -136,14 +140,15 @@ class Maker:
         columns: dict[str, Any] = {**floats}
         if name in self._codebooks and len(vectors):
             columns |= code_columns(self._codebooks[name], name, floats[name])
-        if self._base64:
-            columns |= {field_: base64_vectors(values) for field_, values in floats.items()}
         return columns
 
     def serialise(self, encoded: Encoded, chunk: int) -> tuple[list[Action], list[Failure]]:
         """Return the actions of encoded documents, and why the others cannot be sent."""
         vectors: list[Json] = [{} for _ in encoded.documents]
-        for name, rows, values in encoded.columns:
+        for name, rows, column in encoded.columns:
+            values: Sequence[Any] = column
+            if self._base64 and isinstance(column, np.ndarray):
+                values = base64_vectors(column)
             for row, value in zip(rows, values, strict=True):
                 vectors[row][name] = value
         actions, failures = [], list(encoded.failures.values())

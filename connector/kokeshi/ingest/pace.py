@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import accumulate, takewhile
 from typing import Final
 
 from kokeshi.ingest.actions import Action
@@ -75,9 +76,6 @@ class Pace:
 
     def cut(self, actions: Sequence[Action]) -> list[Action]:
         """Return the first actions that go in one request, one at least."""
-        size = 0
-        for count, action in enumerate(actions, start=1):
-            size += len(action.body)
-            if count > 1 and not self.fits(size, count):
-                return list(actions[: count - 1])
-        return list(actions)
+        sizes = accumulate(len(action.body) for action in actions)
+        fitting = sum(1 for _ in takewhile(self.bytes.__ge__, sizes))
+        return list(actions[: max(1, min(fitting, self.documents))])

@@ -1,19 +1,19 @@
 """Read, encode, serialise and send, in stages that overlap, each with a bounded queue before it.
 
 The caller's thread reads and checks, one thread encodes, one serialises, and each connection has one that
-sends. Documents of one id go over the same connection, which keeps their order: the last one stays.
+sends. Of one id only one document is under way, which keeps their order: the last one stays.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
-from zlib import crc32
 
 from kokeshi.encoders import Encoder, Record
 from kokeshi.engines import Engine
@@ -22,6 +22,7 @@ from kokeshi.ingest.failures import FailureLog
 from kokeshi.ingest.ids import IdSet
 from kokeshi.ingest.ledger import Ledger
 from kokeshi.ingest.making import Checked, Encoded, Maker
+from kokeshi.ingest.outbox import Outbox
 from kokeshi.ingest.pace import BATCH_BYTES, Pace
 from kokeshi.ingest.queues import ByteQueue, Stopped
 from kokeshi.ingest.sending import send_actions
@@ -41,6 +42,12 @@ CHUNK_BYTES: Final = 16 * 1024 * 1024
 
 AHEAD_BYTES: Final = 32 * 1024 * 1024
 """Memory of what waits before a stage."""
+
+AHEAD_CHUNKS: Final = 2
+"""Chunks that wait before a stage: one that runs further ahead takes the processor from those behind it."""
+
+AHEAD_SHARES: Final = 4
+"""Serialised chunks that wait to be sent: enough for the next request of every connection."""
 
 CONNECTIONS: Final = 2
 """An engine that indexes one request while the next one arrives is never idle."""
@@ -179,16 +186,23 @@ class _Books:
     def settle(self, outcomes: list[Outcome]) -> None:
         """Documents have their answers."""
         with self._lock:
-            for one in outcomes:
-                if one.reason:
-                    self._failures.write(one.action.fail(one.reason))
-                self.ledger.settle(one.action.chunk, indexed=not one.reason, bare=one.action.bare)
-            indexed = [one.action for one in outcomes if not one.reason]
-            self._failures.replace([(action.id, action.record.line) for action in indexed])
+            failed = [one for one in outcomes if one.reason is not None]
+            for one in failed:
+                self._failures.write(one.action.fail(str(one.reason)))
+            indexed = [one.action for one in outcomes if one.reason is None]
+            self._settle([one.action for one in failed], indexed=False)
+            self._settle(indexed, indexed=True)
+            if self._failures.count:
+                self._failures.replace([(action.id, action.record.line) for action in indexed])
             self.duplicates += self._ids.add([action.id for action in indexed])
             self._metrics.count_documents("indexed", len(indexed))
-            self._metrics.count_documents("failed", len(outcomes) - len(indexed))
+            self._metrics.count_documents("failed", len(failed))
             self._tell()
+
+    def _settle(self, actions: list[Action], *, indexed: bool) -> None:
+        alike = Counter([(action.chunk, action.bare) for action in actions])
+        for (chunk, bare), count in alike.items():
+            self.ledger.settle(chunk, count, indexed=indexed, bare=bare)
 
     def _tell(self) -> None:
         if self.ledger.advance():
@@ -229,14 +243,16 @@ class _Stages:
         self._pacing = pacing
         self._prepare = prepare
         self._metrics = metrics
-        self._read = ByteQueue[_Chunk](AHEAD_BYTES, lambda: self._show("encode", self._read))
-        self._encoded = ByteQueue[tuple[_Chunk, Encoded]](
-            AHEAD_BYTES, lambda: self._show("serialise", self._encoded)
+        self._read = ByteQueue[_Chunk](
+            AHEAD_BYTES, AHEAD_CHUNKS, lambda: self._show("encode", self._read)
         )
-        self._bodies = [
-            ByteQueue[list[Action]](AHEAD_BYTES // 2, lambda: self._show("send", *self._bodies))
-            for _ in range(pacing.connections)
-        ]
+        self._encoded = ByteQueue[tuple[_Chunk, Encoded]](
+            AHEAD_BYTES, AHEAD_CHUNKS, lambda: self._show("serialise", self._encoded)
+        )
+        self._bodies = ByteQueue[list[Action]](
+            AHEAD_BYTES, AHEAD_SHARES, lambda: self._show("send", self._bodies)
+        )
+        self._outbox = Outbox(self._bodies)
         self._error: BaseException | None = None
         self._stopped = threading.Event()
 
@@ -245,7 +261,7 @@ class _Stages:
     ) -> None:
         """Read the source to its end and return when everything is settled; raises the first error."""
         threads = [self._start(self._encode), self._start(self._serialise)]
-        threads += [self._start(self._send, queue) for queue in self._bodies]
+        threads += [self._start(self._send) for _ in range(self._pacing.connections)]
         try:
             with suppress(Stopped):
                 for chunk in self._chunks(source, reached):
@@ -279,7 +295,8 @@ class _Stages:
 
     def _stop(self) -> None:
         self._stopped.set()
-        queues: list[ByteQueue[Any]] = [self._read, self._encoded, *self._bodies]
+        self._outbox.stop()
+        queues: list[ByteQueue[Any]] = [self._read, self._encoded, self._bodies]
         for queue in queues:
             queue.stop()
 
@@ -303,8 +320,8 @@ class _Stages:
         documents, failures = self._maker.check(items)
         return _Chunk(number, len(items), after, documents, failures, weight)
 
-    def _show(self, stage: Stage, *queues: ByteQueue[Any]) -> None:
-        self._metrics.set_queue(stage, sum(len(queue) for queue in queues))
+    def _show(self, stage: Stage, queue: ByteQueue[Any]) -> None:
+        self._metrics.set_queue(stage, len(queue))
 
     def _encode(self) -> None:
         for chunk in self._read:
@@ -321,36 +338,20 @@ class _Stages:
         return encoded
 
     def _serialise(self) -> None:
-        """Make the bodies. A source that fits in one request goes in one, in its own order."""
-        first: list[Action] | None = []
+        prepared = False
         for chunk, encoded in self._encoded:
             actions, failures = self._maker.serialise(encoded, chunk.number)
-            if actions and first == []:
+            if actions and not prepared:
                 self._prepare()
+                prepared = True
             self._books.open(chunk, chunk.failures + failures)
-            if first is not None:
-                actions = first = first + actions
-                if sum(len(action.body) for action in first) <= self._pacing.batch_bytes:
-                    continue
-                first = None
-            self._share_out(actions, chunk.weight // max(1, chunk.read))
-        if first:
-            self._bodies[0].put(first, 0)
-        for queue in self._bodies:
-            queue.end()
+            if actions:
+                self._bodies.put(actions, chunk.weight + sum(len(one.body) for one in actions))
+        self._bodies.end()
 
-    def _share_out(self, actions: list[Action], weight: int) -> None:
-        """Hand actions to the connections, those of one id always to the same. weight: of a record."""
-        shares: list[list[Action]] = [[] for _ in self._bodies]
-        for action in actions:
-            shares[crc32(action.id.encode()) % len(shares)].append(action)
-        for queue, share in zip(self._bodies, shares, strict=True):
-            if share:
-                queue.put(share, sum(len(action.body) + weight for action in share))
-
-    def _send(self, queue: ByteQueue[list[Action]]) -> None:
+    def _send(self) -> None:
         pace = Pace(self._pacing.batch_bytes, clock=self._pacing.clock)
-        for batch in _batches(queue, pace):
+        while batch := self._outbox.take(pace):
             sent = send_actions(
                 self._engine, self._index, batch, pace, sleep=self._sleep, metrics=self._metrics
             )
@@ -358,23 +359,8 @@ class _Stages:
                 self._books.settle(outcomes)
                 if self._stopped.is_set():
                     raise Stopped
+            self._outbox.release(batch)
 
     def _sleep(self, seconds: float) -> None:
         if self._stopped.wait(seconds):
             raise Stopped
-
-
-def _batches(shares: Iterable[list[Action]], pace: Pace) -> Iterator[list[Action]]:
-    """Yield actions in lists that fill one request, the last one what is left."""
-    waiting: list[Action] = []
-    size = 0
-    for share in shares:
-        waiting += share
-        size += sum(len(action.body) for action in share)
-        while not pace.fits(size, len(waiting)):
-            batch = pace.cut(waiting)
-            waiting = waiting[len(batch) :]
-            size -= sum(len(action.body) for action in batch)
-            yield batch
-    if waiting:
-        yield waiting

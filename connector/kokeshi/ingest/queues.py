@@ -1,4 +1,4 @@
-"""A queue between two threads, bounded by bytes, that either side can close."""
+"""A queue between two threads, bounded by bytes and by number, that either side can close."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ class Stopped(Exception):  # noqa: N818 (a signal between threads, no error)
 
 
 class ByteQueue(Generic[T]):
-    """Holds items of at most `max_bytes` together, or a single larger one.
+    """Holds `max_items` of at most `max_bytes` together, or a single larger one.
 
     on_change: called after an item came or went, by the thread that put or took it.
     """
 
-    def __init__(self, max_bytes: int, on_change: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, max_bytes: int, max_items: int = 1 << 30, on_change: Callable[[], None] = lambda: None
+    ) -> None:
         self.max_bytes = max_bytes
+        self.max_items = max_items
         self._on_change = on_change
         self._items: deque[tuple[T, int]] = deque()
         self._bytes = 0
@@ -43,7 +46,8 @@ class ByteQueue(Generic[T]):
         return len(self._items)
 
     def _has_room(self, size: int) -> bool:
-        return not self._items or self._bytes + size <= self.max_bytes
+        fits = len(self._items) < self.max_items and self._bytes + size <= self.max_bytes
+        return not self._items or fits
 
     def end(self) -> None:
         """Say that nothing more will be added."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, cast, get_args
+from typing import IO, Any, Final, Literal, cast, get_args
 
 import orjson
 
@@ -28,6 +28,8 @@ _SUFFIXES: dict[str, SourceFormat] = {
     ".parquet": "parquet",
 }
 _START = Position()
+ROWS_A_LOOK: Final = 256
+"""Rows from one look at the position in the file to the next: it takes as long as to parse a small row."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Source:
     """The documents of one file; iterating reads it from its beginning and holds one line at a time.
 
     path: a file name, or `-` for standard input. format: `jsonl`, `csv`, `tsv`, `parquet`, or None to go
-    by the name. reached: where the document after the last one that was read begins. position: bytes read
-    of the file so far, as stored: compressed where it is compressed.
+    by the name. position: bytes read of the file so far, as stored: compressed where it is compressed;
+    looked at now and then, and at its end.
 
     Raises InputError where the file is missing, empty, or of an unknown format.
     """
@@ -55,26 +57,32 @@ class Source:
         if self.format not in get_args(SourceFormat):
             raise InputError(f"format '{format}' is not one of {', '.join(get_args(SourceFormat))}")
         self.size = _size(self.path)
-        self.reached = _START
         self.position = 0
+        self._place = (0, 0, 0)
         self._raw: IO[bytes] | None = None
 
     def __iter__(self) -> Iterator[Record | BadLine]:
         """Yield each document, or the line that is none; raises InputError where there is no line."""
         return self.read_from(_START)
 
+    @property
+    def reached(self) -> Position:
+        """Where the document after the last one that was read begins."""
+        return Position(*self._place)
+
     def read_from(self, start: Position) -> Iterator[Record | BadLine]:
         """Yield the documents from a position on, one that `reached` was at."""
-        self.reached = start
+        self._place = (start.row, start.line, start.offset)
         with self._open() as stream:
             yield from _readable(self._read(stream, start), self.path)
+        self.position = self.size or 0
         if self.reached == _START:
             raise InputError(f"{self.path}: the file has no documents")
 
     def _read(self, stream: IO[bytes], start: Position) -> Iterator[Record | BadLine]:
         def reach(row: int, line: int, offset: int = 0) -> None:
-            self.reached = Position(row, line, offset)
-            if self._raw and self.size:
+            self._place = (row, line, offset)
+            if row % ROWS_A_LOOK == 1 and self._raw and self.size:
                 self.position = self._raw.tell()
 
         if self.format == "jsonl":
