@@ -116,27 +116,21 @@ class Writer:
 
     def _reprice(self, ids: list[str]) -> None:
         fresh = {id_: self._price() for id_ in ids}
-        self._send(
-            {"update": {"_id": i}, "document": {"doc": {"price": p}}} for i, p in fresh.items()
-        )
+        self._apply([{"op": "update", "id": i, "document": {"price": p}} for i, p in fresh.items()])
         self.prices |= fresh
         self._tally.repriced += len(ids)
 
     def _delete(self, ids: list[str]) -> None:
-        self._send({"delete": {"_id": id_}} for id_ in ids)
+        self._apply([{"op": "delete", "id": id_} for id_ in ids])
         for id_ in ids:
             del self.prices[id_]
         self._tally.deleted += len(ids)
 
-    def _send(self, actions: Iterator[Json]) -> None:
-        lines = []
-        for action in actions:
-            document = action.pop("document", None)
-            lines += [action] if document is None else [action, document]
-        body = b"".join(orjson.dumps(line) + b"\n" for line in lines)
-        for item in self._index.engine.bulk(self._index.spec.index, body):
-            if item.reason or item.status != 200:
-                raise RuntimeError(f"{item.id}: {item.status} {item.reason}")
+    def _apply(self, changes: list[Json]) -> None:
+        self._file.write_bytes(b"".join(orjson.dumps(change) + b"\n" for change in changes))
+        report = self._index.apply(self._file)
+        if report.updated + report.deleted != len(changes) or report.encoded:
+            raise RuntimeError(f"{report} of {len(changes)} changes")
 
     def _choose(self, ids: list[str], count: int) -> list[str]:
         return [ids[row] for row in self._rng.choice(len(ids), count, replace=False)]
