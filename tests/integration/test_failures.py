@@ -6,15 +6,11 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
-import struct
 import tempfile
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -23,7 +19,8 @@ from kokeshi import EmbeddedEngine
 from kokeshi.connect import connect, connect_async
 from kokeshi.engines import Connection, calls
 from kokeshi.errors import EmbeddedError, EngineError
-from tests.servers import closed_port, read_request
+from tests.relay import relay
+from tests.servers import closed_port
 
 pytestmark = pytest.mark.engine
 
@@ -49,63 +46,9 @@ def ids(answer: dict) -> list[str]:
 
 @contextmanager
 def breaking(url: str, *, every: int) -> Iterator[str]:
-    """Stand before an engine and hand on its requests; every so many, reset the connection instead."""
-    parts = urlsplit(url)
-    stopped, seen, lock = threading.Event(), [0], threading.Lock()
-
-    def is_broken(request: bytes) -> bool:
-        with lock:
-            seen[0] += b"_search" in request.partition(b"\r\n")[0]
-            return b"_search" in request.partition(b"\r\n")[0] and seen[0] % every == 0
-
-    def carry(client: socket.socket) -> None:
-        with client, socket.create_connection((parts.hostname, parts.port)) as engine:
-            while request := read_request(client):
-                if is_broken(request):  # with a reset, not an orderly end
-                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    return
-                engine.sendall(request)
-                client.sendall(read_answer(engine))
-
-    def serve(listener: socket.socket, carriers: ThreadPoolExecutor) -> None:
-        while not stopped.is_set():
-            with suppress(TimeoutError):
-                connection, _ = listener.accept()
-                connection.settimeout(20)
-                carriers.submit(carry, connection)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(64) as carriers:
-        listener.settimeout(0.02)
-        thread = threading.Thread(target=serve, args=(listener, carriers))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            stopped.set()
-            thread.join()
-
-
-def read_answer(engine: socket.socket) -> bytes:
-    """Return one answer, with a length or in chunks; raises ConnectionError where it breaks off."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += receive(engine)
-    head = received.partition(b"\r\n\r\n")[0].lower()
-    if b"transfer-encoding: chunked" in head:
-        while not received.endswith(b"0\r\n\r\n"):
-            received += receive(engine)
-        return received
-    length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
-    while len(received) < len(head) + 4 + length:
-        received += receive(engine)
-    return received
-
-
-def receive(engine: socket.socket) -> bytes:
-    """Return what came next; raises ConnectionError where the engine has hung up."""
-    if chunk := engine.recv(65536):
-        return chunk
-    raise ConnectionError("the engine hung up in the middle of an answer")
+    """Stand before an engine and reset the connection at every so many searches."""
+    with relay(url, lambda n: "pass" if n % every else "reset", of="_search") as address:
+        yield address
 
 
 class TestBrokenConnections:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -29,6 +24,9 @@ from kokeshi.errors import EmbeddedError, EngineError
 from kokeshi.ingest import Pacing, sending
 from kokeshi.ingest.checkpoint import load_checkpoint
 from kokeshi.schema import IndexSpec, parse_spec
+from tests.conftest import a_home
+from tests.engines import SERVERS
+from tests.relay import Fate, relay
 from tests.servers import closed_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
@@ -190,7 +188,7 @@ def has_settled(rows: int) -> bool:
     return found is not None and found.position["row"] >= rows
 
 
-@pytest.mark.parametrize("settled", [0, 1, 1_000])
+@pytest.mark.parametrize("settled", [0, pytest.param(1, marks=pytest.mark.slow), 1_000])
 def test_the_same_command_completes_what_a_killed_client_began(
     index: Index, engine_url: str, folder: Path, settled: int
 ):
@@ -211,130 +209,40 @@ def test_a_client_that_is_killed_twenty_times_completes(
     index: Index, engine_url: str, folder: Path
 ):
     rng = random.Random(7)
-    for _ in range(20):
-        with slow_bulk(engine_url) as slow:
-            client = start_client(slow)
-            end = time.monotonic() + rng.uniform(0.5, 6)
-            while client.poll() is None and time.monotonic() < end:
-                time.sleep(0.01)
-            client.kill()
-            client.communicate()
+    killed = 0
+    while killed < 20:
+        killed += is_killed_at(engine_url, request=rng.randint(1, 25), fate=rng.choice(FATES))
     client = start_client(engine_url, batch_mb="1")
-    client.communicate()
-    if client.returncode == 0:  # it had been complete before, and this was one more time
-        pytest.fail("the poison was lost")
+    _, problem = client.communicate()
+    assert client.returncode == 2, problem.decode()[-3000:]  # some documents are poison
     check(index, folder, COUNT)
+
+
+FATES: tuple[Fate, ...] = ("reset", "lost", "slow")
+"""Of the request at which a client is killed: before the engine gets it, before or while it answers."""
+
+
+def is_killed_at(url: str, *, request: int, fate: Fate) -> bool:
+    """Kill a client at a request, if it sends so many."""
+    started: list[subprocess.Popen] = []
+
+    def decide(number: int) -> Fate:
+        if number == request:
+            started[0].kill()
+        return fate if number >= request else "slow"
+
+    with relay(url, decide, of="_bulk") as address:
+        started.append(start_client(address))
+        started[0].communicate()
+    return started[0].returncode == -signal.SIGKILL
 
 
 # --- the engine is busy, blocked, cut off or killed
 
 
-Decide = Callable[[int], str]
-
-
-def hand_on(request: bytes, fate: str, client: socket.socket, engine: socket.socket) -> bool:
-    """Answer one request; returns whether the connection is still of use."""
-    if fate == "busy":
-        client.sendall(BUSY)
-        return True
-    if fate == "slow":
-        time.sleep(0.1)
-    if fate != "reset":
-        engine.sendall(request)
-        answer = read_message(engine)
-    if fate in ("reset", "lost"):  # not an orderly end
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        return False
-    client.sendall(answer)
-    return True
-
-
-@contextmanager
-def before(url: str, decide: Decide) -> Iterator[str]:
-    """Stand before an engine and hand on its requests; `decide` says what becomes of each bulk request.
-
-    pass; slow; busy: a 429 in place of the engine's answer; reset: the connection breaks before the engine
-    gets it; lost: it gets it, but its answer does not arrive.
-    """
-    parts = urlsplit(url)
-    stopped, seen, lock = threading.Event(), [0], threading.Lock()
-
-    def fate(request: bytes) -> str:
-        if b"_bulk" not in request.partition(b"\r\n")[0]:
-            return "pass"
-        with lock:
-            seen[0] += 1
-            return decide(seen[0])
-
-    def carry(client: socket.socket) -> None:
-        with client, socket.create_connection((parts.hostname, parts.port)) as engine:
-            going_on = True
-            while going_on:
-                request = read_message(client)
-                going_on = hand_on(request, fate(request), client, engine)
-
-    def serve(listener: socket.socket, carriers: ThreadPoolExecutor) -> None:
-        while not stopped.is_set():
-            with suppress(TimeoutError):
-                connection, _ = listener.accept()
-                connection.settimeout(60)
-                carriers.submit(quietly, carry, connection)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(32) as carriers:
-        listener.settimeout(0.02)
-        thread = threading.Thread(target=serve, args=(listener, carriers))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            stopped.set()
-            thread.join()
-
-
-REFUSAL = b'{"error":{"type":"rejected_execution_exception","reason":"storm"},"status":429}'
-BUSY = (
-    b"HTTP/1.1 429 x\r\ncontent-type: application/json\r\ncontent-length: "
-    + str(len(REFUSAL)).encode()
-    + b"\r\n\r\n"
-    + REFUSAL
-)
-
-
-def quietly(carry: Callable[[socket.socket], None], connection: socket.socket) -> None:
-    with suppress(OSError):  # the client was killed
-        carry(connection)
-
-
-def receive(connection: socket.socket) -> bytes:
-    """Return what comes next; raises ConnectionError where nothing more does."""
-    if not (received := connection.recv(65536)):
-        raise ConnectionError("closed")
-    return received
-
-
-def read_message(connection: socket.socket) -> bytes:
-    """Return one request or answer, with a length or in chunks."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += receive(connection)
-    head = received.partition(b"\r\n\r\n")[0].lower()
-    if b"transfer-encoding: chunked" in head:
-        while not received.endswith(b"0\r\n\r\n"):
-            received += receive(connection)
-        return received
-    length = int(
-        (head + b"\r\ncontent-length:0").partition(b"content-length:")[2].split(b"\r\n")[0]
-    )
-    parts, missing = [received], len(head) + 4 + length - len(received)
-    while missing > 0:
-        parts.append(receive(connection))
-        missing -= len(parts[-1])
-    return b"".join(parts)
-
-
 @contextmanager
 def slow_bulk(url: str) -> Iterator[str]:
-    with before(url, lambda _: "slow") as address:
+    with relay(url, lambda _: "slow", of="_bulk") as address:
         yield address
 
 
@@ -345,7 +253,7 @@ def test_storms_and_broken_connections_lose_nothing(
     monkeypatch.setattr(sending, "FIRST_WAIT_S", 0.005)
     rng = random.Random(3)
     with (
-        before(engine_url, lambda _: what if rng.random() < 0.4 else "pass") as url,
+        relay(engine_url, lambda _: what if rng.random() < 0.4 else "pass", of="_bulk") as url,
         Index.open(index.spec, Connection(url)) as stormy,
     ):
         report = stormy.ingest("in.jsonl", pacing=SMALL)
@@ -364,7 +272,7 @@ def block(index: Index, *, on: bool) -> None:
 def test_a_flood_stage_block_that_ends_is_waited_for(index: Index, folder: Path):
     index.create()
     block(index, on=True)
-    release = threading.Timer(3, block, (index,), {"on": False})
+    release = threading.Timer(1, block, (index,), {"on": False})
     release.start()
     index.ingest("in.jsonl", pacing=SMALL)
     release.join()
@@ -390,40 +298,102 @@ def test_a_flood_stage_block_that_stays_ends_the_ingest_which_goes_on_later(
     check(index, folder, COUNT)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param("opensearch", marks=pytest.mark.opensearch),
-        pytest.param("elasticsearch", marks=[pytest.mark.elasticsearch, pytest.mark.slow]),
-    ],
-)
-def test_an_engine_that_is_killed_and_started_again_loses_nothing(kind: str, folder: Path):
-    home = Path(tempfile.mkdtemp(prefix="kokeshi-ingest-"))
-    home.chmod(0o755)
-    engine = EmbeddedEngine(home / "engine", engine=kind, port=closed_port(), heap="512m")
-    killed: list[int] = []
-    returned = threading.Event()
+@pytest.mark.parametrize("direction", [1, pytest.param(-1, marks=pytest.mark.slow)])
+def test_a_clock_that_jumps_loses_nothing(
+    index: Index, engine_url: str, folder: Path, direction: int, monkeypatch
+):
+    monkeypatch.setattr(sending, "FIRST_WAIT_S", 0.005)
+    rng = random.Random(5)
+    now = [0.0]
 
-    def restart() -> None:
-        engine.start()
-        returned.set()
+    def clock() -> float:
+        now[0] += rng.choice((0.01, direction * 1e6))
+        return now[0]
+
+    with (
+        relay(
+            engine_url, lambda _: "busy" if rng.random() < 0.3 else "pass", of="_bulk"
+        ) as url,  # so that it jumps between tries too
+        Index.open(index.spec, Connection(url)) as stormy,
+    ):
+        stormy.ingest("in.jsonl", pacing=Pacing(SMALL.batch_bytes, clock=clock))
+    assert abs(now[0]) > 1e7
+    check(index, folder, COUNT)
+
+
+@contextmanager
+def an_own_engine(kind: str) -> Iterator[EmbeddedEngine]:
+    """Start an engine that the test may kill and configure."""
+    with a_home() as home:
+        engine = EmbeddedEngine(home / "engine", engine=kind, port=closed_port(), heap="512m")
+        try:
+            try:
+                engine.start()
+            except EmbeddedError as error:
+                pytest.skip(f"no engine: {error}")
+            yield engine
+        finally:
+            engine.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SERVERS)
+def test_the_flood_stage_of_the_engine_itself_is_waited_for(kind: str, folder: Path, caplog):
+    def fill_the_disk(progress) -> None:
+        if progress.indexed >= COUNT // 4 and not filled:
+            filled.append(True)
+            set_watermarks(index, "900tb")
+            wait_until(lambda: is_blocked(index))
+            threading.Timer(2, set_watermarks, (index, None)).start()
+
+    filled: list[bool] = []
+    with (
+        an_own_engine(kind) as engine,
+        Index.open(parse_spec(SPEC.format(name="flooded")), engine.start()) as index,
+    ):
+        index.ingest("in.jsonl", pacing=SMALL, on_progress=fill_the_disk)
+        assert filled
+        assert "disk usage exceeded flood-stage watermark" in caplog.text
+        assert not is_blocked(index)
+        check(index, folder, COUNT)
+
+
+def set_watermarks(index: Index, free: str | None) -> None:
+    """Set how much of the disk must be free; None is what the engine was started with."""
+    disk = {f"disk.watermark.{name}": free for name in ("low", "high", "flood_stage")}
+    body = {"persistent": {f"cluster.routing.allocation.{name}": v for name, v in disk.items()}}
+    body["persistent"]["cluster.info.update.interval"] = "10s"
+    index.engine.perform(
+        Call("set_watermarks", "PUT", "/_cluster/settings", lambda _: None, body=body)
+    )
+
+
+def is_blocked(index: Index) -> bool:
+    path = f"/{index.spec.index}/_settings?flat_settings=true"
+    (found,) = index.engine.perform(Call("settings", "GET", path, lambda a: a.body)).values()
+    return "index.blocks.read_only_allow_delete" in found["settings"]
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    while not is_so():  # the time limit of the test ends it
+        time.sleep(0.2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SERVERS)
+def test_an_engine_that_is_killed_and_started_again_loses_nothing(kind: str, folder: Path):
+    restarted: list[Future[str]] = []
 
     def kill(progress) -> None:
-        if progress.indexed >= COUNT // 2 and not killed:
-            killed.append(engine.status().pid)
-            os.kill(killed[0], signal.SIGKILL)
-            threading.Thread(target=restart).start()
+        if progress.indexed >= COUNT // 2 and not restarted:
+            os.kill(engine.status().pid, signal.SIGKILL)
+            restarted.append(starter.submit(engine.start))
 
-    try:
-        try:
-            url = engine.start()
-        except EmbeddedError as error:
-            pytest.skip(f"no engine: {error}")
-        with Index.open(parse_spec(SPEC.format(name="killed")), Connection(url)) as index:
-            index.ingest("in.jsonl", pacing=SMALL, on_progress=kill)
-            assert killed
-            assert returned.wait(300)
-            check(index, folder, COUNT)
-    finally:
-        engine.stop()
-        shutil.rmtree(home, ignore_errors=True)
+    with (
+        an_own_engine(kind) as engine,
+        ThreadPoolExecutor(1) as starter,
+        Index.open(parse_spec(SPEC.format(name="killed")), engine.start()) as index,
+    ):
+        index.ingest("in.jsonl", pacing=SMALL, on_progress=kill)
+        restarted[0].result()
+        check(index, folder, COUNT)

@@ -80,6 +80,20 @@ def test_a_dead_process_leaves_no_state(tmp_path: Path, sleeper: subprocess.Pope
     assert not state_path(tmp_path, "opensearch").exists()
 
 
+def test_what_a_killed_process_has_left_is_waited_for(tmp_path: Path) -> None:
+    command = ["sh", "-c", "sleep 1 & echo ready; wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as leader:
+        assert leader.stdout is not None
+        leader.stdout.readline()
+        write_state(tmp_path, make_state(leader.pid))
+        leader.kill()
+        leader.wait()
+        os.killpg(leader.pid, 0)  # the other one lives
+        assert read_state(tmp_path, "opensearch", patience=30) is None
+        with pytest.raises(ProcessLookupError):
+            os.killpg(leader.pid, 0)
+
+
 def test_a_pid_used_again_is_another_process(
     tmp_path: Path, sleeper: subprocess.Popen[bytes]
 ) -> None:

@@ -25,7 +25,7 @@ from kokeshi.embedded.layout import Layout
 from kokeshi.embedded.licence import describe, is_accepted
 from kokeshi.embedded.locks import hold_lock
 from kokeshi.embedded.logs import read_logs
-from kokeshi.embedded.process import stop_process, wait_until_gone
+from kokeshi.embedded.process import stop_process, wait_until_gone, wait_until_group_gone
 from kokeshi.embedded.progress import OnProgress, Progress, ignore_progress
 from kokeshi.embedded.recipe import DEFAULT_ENGINE, resolve_series, title_of
 from kokeshi.embedded.settings import check_files, check_settings
@@ -216,13 +216,13 @@ class EmbeddedEngine:
 
     def _find_usable(self) -> EngineState | None:
         """Return the running engine; wait for one that is on its way out. We hold the lock."""
-        state = read_state(self.home, self.engine)
+        state = read_state(self.home, self.engine, PATIENCE_S)
         if state is None:
             return None
         if state.orphaned():
             self._options.report(Progress("Waiting for the engine of a process that has ended"))
             wait_until_gone(state.pid, state.identity, 35.0)
-        elif state.answers() or state.answers(timeout=15.0):
+        elif (state.answers() or state.answers(timeout=15.0)) and state.alive():
             self._require_fitting(state)
             return state
         elif not self._ends_by_itself(state):  # it may be busy for somebody: not ours to end
@@ -232,6 +232,7 @@ class EmbeddedEngine:
                 f"`kokeshi engine stop --engine {self.engine}`"
             )
         stop_process(state.pid, state.identity)
+        wait_until_group_gone(state.pid, PATIENCE_S)
         remove_state(self.home, self.engine, state)
         return None
 

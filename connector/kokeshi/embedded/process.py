@@ -52,6 +52,29 @@ def wait_until_gone(pid: int, identity: str, seconds: float) -> bool:
     return True
 
 
+def wait_until_group_gone(leader: int, seconds: float) -> bool:
+    """Wait for the end of what a process that has died left in its group; returns whether it came.
+
+    Elasticsearch's server outlives its killed launcher for a moment, with the port and the data folder.
+    """
+    deadline = time.monotonic() + seconds
+    while process_identity(leader) is None and _group_exists(leader):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _group_exists(leader: int) -> bool:
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
+
+
 def stop_process(pid: int, identity: str, seconds: float = 30.0) -> None:
     """SIGTERM, wait up to `seconds` for a clean exit, SIGKILL.
 

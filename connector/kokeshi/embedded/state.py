@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kokeshi.embedded.network import Endpoint
-from kokeshi.embedded.process import is_alive
+from kokeshi.embedded.process import is_alive, wait_until_group_gone
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,11 @@ def write_state(home: Path, state: EngineState) -> None:
     scratch.replace(path)
 
 
-def read_state(home: Path, engine: str) -> EngineState | None:
-    """Return the state when its process lives; a stale or broken file is removed."""
+def read_state(home: Path, engine: str, patience: float = 0.0) -> EngineState | None:
+    """Return the state when its process lives; a stale or broken file is removed.
+
+    patience: seconds that what a killed process has left may take to end.
+    """
     path = state_path(home, engine)
     try:
         state = EngineState(**json.loads(path.read_text("utf-8")))
@@ -80,6 +83,7 @@ def read_state(home: Path, engine: str) -> EngineState | None:
         remove_state(home, engine)
         return None
     if not state.alive():
+        wait_until_group_gone(state.pid, patience)
         remove_state(home, engine, state)
         return None
     return state

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+from kokeshi.engines.shards import NO_COPY, can_be_completed, count_missing, find_cause
 from kokeshi.errors import EngineError
 from kokeshi.types import Json
 
@@ -207,24 +208,25 @@ def refresh(index: str) -> Call[None]:
 
 
 def count(index: str, query: Json | None = None) -> Call[int]:
-    """Count the documents that match."""
+    """Count the documents that match; raises EngineError also where only some shards answered."""
+
+    def read(answer: Answer) -> int:
+        _require_complete(f"count of '{index}'", answer.body)
+        return int(answer.body["count"])
+
     body = {"query": query} if query else None
-    return Call(
-        "count", "POST", _path(index, "_count"), lambda a: int(a.body["count"]), index, body
-    )
+    path = _path(index, "_count")
+    return Call("count", "POST", path, read, index, body, is_busy=can_be_completed)
 
 
 def search(index: str, body: Json) -> Call[Json]:
     """Send one search; raises EngineError also where only some shards answered."""
-    return Call(
-        "search", "POST", _path(index, "_search"), lambda a: read_search(index, a.body), index, body
-    )
+    return _search("search", _path(index, "_search"), index, body)
 
 
 def search_template(index: str, body: Json) -> Call[Json]:
     """Send one search by a template: `{"source": …, "params": …}`; raises as `search` does."""
-    path = _path(index, "_search", "template")
-    return Call("search_template", "POST", path, lambda a: read_search(index, a.body), index, body)
+    return _search("search_template", _path(index, "_search", "template"), index, body)
 
 
 def msearch(index: str, bodies: Sequence[Json]) -> Call[list[Json]]:
@@ -321,18 +323,35 @@ def read_search(index: str, body: Json) -> Json:
             f"search of '{index}': the engine stopped at its own time limit, so hits are missing; "
             "narrow the filter, or raise search.default_search_timeout"
         )
-    if failures := body["_shards"].get("failures"):
-        raise EngineError(f"search of '{index}': {describe_cause(failures[0].get('reason', {}))}")
+    _require_complete(f"search of '{index}'", body)
     return body
 
 
 def describe_cause(error: Json) -> str:
-    """Return `type: reason` of the innermost cause, which is the one that helps."""
-    for shard in error.get("failed_shards", [])[:1]:
-        return describe_cause(shard.get("reason", {}))
-    while isinstance(error.get("caused_by"), dict):
-        error = error["caused_by"]
-    return f"{error.get('type', 'error')}: {error.get('reason', 'no reason given')}"
+    """Return `type: reason` of the innermost cause."""
+    cause = find_cause(error)
+    return f"{cause.get('type', 'error')}: {cause.get('reason', 'no reason given')}"
+
+
+def _require_complete(what: str, body: Json) -> None:
+    """Raise EngineError where a shard failed, or has no copy that answers. what: begins the message."""
+    shards = body["_shards"]
+    causes = [one.get("reason", {}) for one in shards.get("failures", ())]
+    if told := [cause for cause in causes if find_cause(cause).get("type") != NO_COPY]:
+        raise EngineError(f"{what}: {describe_cause(told[0])}")
+    if missing := count_missing(shards):
+        raise EngineError(
+            f"{what}: {missing} of {shards['total']} shards have no copy that answers, so hits are "
+            "missing; wait for the nodes that hold them, or see _cluster/allocation/explain",
+            status=503,
+        )
+
+
+def _search(operation: str, path: str, index: str, body: Json) -> Call[Json]:
+    def read(answer: Answer) -> Json:
+        return read_search(index, answer.body)
+
+    return Call(operation, "POST", path, read, index, body, is_busy=can_be_completed)
 
 
 def _send_searches(
@@ -351,14 +370,8 @@ def _send_searches(
         index,
         b"\n".join([*lines, b""]),
         params=params or {},
-        is_busy=_has_busy_search,
+        is_busy=can_be_completed,
     )
-
-
-def _has_busy_search(content: bytes) -> bool:
-    if b'"status":429' not in content and b'"status":503' not in content:
-        return False  # without parsing every answer twice
-    return any(one.get("status") in (429, 503) for one in orjson.loads(content)["responses"])
 
 
 def _path(index: str, *rest: str) -> str:
