@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from typing_extensions import Unpack
 
@@ -23,6 +23,8 @@ from kokeshi.plans import SearchRequest, all_filters
 from kokeshi.results import SearchResult
 from kokeshi.schema import IndexSpec, load_spec
 from kokeshi.types import Json
+
+T = TypeVar("T")
 
 
 class AsyncIndex:
@@ -95,22 +97,17 @@ class AsyncIndex:
         Reading and encoding are work of the processor, so it all runs in a thread of its own, with
         connections of its own. on_progress is called in threads, one at a time.
         """
-
-        def work() -> IngestReport:
-            with Index(self.spec, self.engine.blocking()) as index:
-                return index.ingest(
-                    source,
-                    recreate=recreate,
-                    resume=resume,
-                    shard=shard,
-                    pacing=pacing,
-                    on_progress=on_progress,
-                    metrics=metrics,
-                )
-
-        report = await asyncio.to_thread(work)
-        self._flows.forget()
-        return report
+        return await self._in_thread(
+            lambda index: index.ingest(
+                source,
+                recreate=recreate,
+                resume=resume,
+                shard=shard,
+                pacing=pacing,
+                on_progress=on_progress,
+                metrics=metrics,
+            )
+        )
 
     async def retry_failures(
         self,
@@ -121,16 +118,11 @@ class AsyncIndex:
         metrics: IngestMetrics | None = None,
     ) -> IngestReport:
         """Send what a `<name>.failures.jsonl` holds again; see `Index.retry_failures`."""
-
-        def work() -> IngestReport:
-            with Index(self.spec, self.engine.blocking()) as index:
-                return index.retry_failures(
-                    path, pacing=pacing, on_progress=on_progress, metrics=metrics
-                )
-
-        report = await asyncio.to_thread(work)
-        self._flows.forget()
-        return report
+        return await self._in_thread(
+            lambda index: index.retry_failures(
+                path, pacing=pacing, on_progress=on_progress, metrics=metrics
+            )
+        )
 
     async def apply(
         self,
@@ -141,14 +133,11 @@ class AsyncIndex:
         metrics: IngestMetrics | None = None,
     ) -> ChangeReport:
         """Apply the changes of a file, in a thread of its own; see `Index.apply`."""
-
-        def work() -> ChangeReport:
-            with Index(self.spec, self.engine.blocking()) as index:
-                return index.apply(source, pacing=pacing, on_progress=on_progress, metrics=metrics)
-
-        report = await asyncio.to_thread(work)
-        self._flows.forget()
-        return report
+        return await self._in_thread(
+            lambda index: index.apply(
+                source, pacing=pacing, on_progress=on_progress, metrics=metrics
+            )
+        )
 
     async def retry_changes(
         self,
@@ -159,16 +148,11 @@ class AsyncIndex:
         metrics: IngestMetrics | None = None,
     ) -> ChangeReport:
         """Apply what `apply` left in a `<name>.failures.jsonl` again; see `Index.retry_changes`."""
-
-        def work() -> ChangeReport:
-            with Index(self.spec, self.engine.blocking()) as index:
-                return index.retry_changes(
-                    path, pacing=pacing, on_progress=on_progress, metrics=metrics
-                )
-
-        report = await asyncio.to_thread(work)
-        self._flows.forget()
-        return report
+        return await self._in_thread(
+            lambda index: index.retry_changes(
+                path, pacing=pacing, on_progress=on_progress, metrics=metrics
+            )
+        )
 
     async def ingest_dataset(
         self,
@@ -176,14 +160,7 @@ class AsyncIndex:
         **options: Any,
     ) -> IngestReport:
         """Index the documents of a Ray Dataset; see `Index.ingest_dataset`."""
-
-        def work() -> IngestReport:
-            with Index(self.spec, self.engine.blocking()) as index:
-                return index.ingest_dataset(dataset, **options)
-
-        report = await asyncio.to_thread(work)
-        self._flows.forget()
-        return report
+        return await self._in_thread(lambda index: index.ingest_dataset(dataset, **options))
 
     async def count(self, filter: Filter | str | None = None) -> int:  # noqa: A002
         """Count the documents that pass a filter."""
@@ -213,6 +190,17 @@ class AsyncIndex:
     async def check_vectors(self) -> None:
         """Raise SpecError where Kokeshi filled the index with vectors of another encoder or shape."""
         await self.engine.run(self._flows.check_vectors(await self._prepare()))
+
+    async def _in_thread(self, work: Callable[[Index], T]) -> T:
+        """Return what work that changes the index returns; it blocks, so it runs in a thread of its own."""
+
+        def run() -> T:
+            with Index(self.spec, self.engine.blocking()) as index:
+                return work(index)
+
+        report = await asyncio.to_thread(run)
+        self._flows.forget()
+        return report
 
     async def _prepare(self) -> Capabilities:
         """Return what the engine can do, with the encoders loaded, which takes a thread."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -18,20 +16,18 @@ from kokeshi.cli.common import (
     print_json,
     takes_connection,
 )
-from kokeshi.cli.ingest import progress_bar
+from kokeshi.cli.sending import Sending, progress_bar, takes_sending
 from kokeshi.engines.settings import Settings
 from kokeshi.errors import InputError
 from kokeshi.index import Index
-from kokeshi.ingest import Pacing, Source
+from kokeshi.ingest import Source
 from kokeshi.ingest.changes import ChangeReport
-from kokeshi.ingest.pace import BATCH_BYTES
-from kokeshi.ingest.pipeline import CONNECTIONS
-from kokeshi.json_logs import json_logs
-from kokeshi.metrics import open_metrics
 
 
 @takes_connection
+@takes_sending
 def apply(
+    sending: Sending,
     file: Annotated[
         Path | None,
         typer.Argument(help="Changes as JSONL, plain or .gz; - is standard input."),
@@ -45,22 +41,6 @@ def apply(
             help="Apply the changes of a .failures.jsonl again.",
         ),
     ] = None,
-    batch_mb: Annotated[
-        float, typer.Option("--batch-mb", min=0.01, max=90, help="Largest bulk request in MB.")
-    ] = BATCH_BYTES / 2**20,
-    connections: Annotated[
-        int, typer.Option("--connections", min=1, max=16, help="How many send at once.")
-    ] = CONNECTIONS,
-    metrics_port: Annotated[
-        int | None,
-        typer.Option(min=1, max=65535, help="Show metrics for Prometheus on this port meanwhile."),
-    ] = None,
-    metrics_host: Annotated[
-        str, typer.Option(help="Address that the metrics are shown on.")
-    ] = "127.0.0.1",
-    log_json: Annotated[
-        bool, typer.Option("--log-json", help="Write a log of JSON lines to standard error.")
-    ] = False,
     connection: Settings | None = None,
     json: JsonOption = False,
 ) -> None:
@@ -69,21 +49,16 @@ def apply(
     A change whose version is older than the document's is passed over. What cannot be applied is kept, with
     its reason, in NAME.failures.jsonl; the exit code is 2 then.
     """
-    pacing = Pacing(int(batch_mb * 2**20), connections)
     if (file is None) == (retry_dead_letters is None):
         raise InputError("give either FILE or --retry-dead-letters FILE")
-    with (
-        json_logs(sys.stderr) if log_json else nullcontext(),
-        open_metrics(metrics_port, metrics_host) as metrics,
-        Index.open(spec, connection) as index,
-    ):
+    with sending.watched() as metrics, Index.open(spec, connection) as index:
         if retry_dead_letters:
-            report = index.retry_changes(retry_dead_letters, pacing=pacing, metrics=metrics)
+            report = index.retry_changes(retry_dead_letters, pacing=sending.pacing, metrics=metrics)
         else:
             source = Source(str(file), "jsonl")
-            with progress_bar(source, shown=not log_json) as on_progress:
+            with progress_bar(source, shown=not sending.log_json) as on_progress:
                 report = index.apply(
-                    source, pacing=pacing, on_progress=on_progress, metrics=metrics
+                    source, pacing=sending.pacing, on_progress=on_progress, metrics=metrics
                 )
         total = index.count()
     if json:

@@ -44,6 +44,33 @@ def _option(help: str, *names: str) -> Any:  # noqa: A002, ANN401
     return typer.Option(*names, help=help, rich_help_panel=_PANEL, show_default=False)
 
 
+def gives_options(
+    argument: str, build: Callable[..., Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that gives a command a group of options, of which it gets one argument.
+
+    build: has the options as parameters, and returns that argument.
+    """
+    options = inspect.signature(build, eval_str=True).parameters
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        own = [p for name, p in signature.parameters.items() if name != argument]
+
+        @functools.wraps(command)
+        def wrapper(**given: Any) -> None:
+            built = build(**{name: given.pop(name) for name in options})
+            command(**given, **{argument: built})
+
+        parameters = [*own, *options.values()]
+        # typer reads both: the order and defaults from the one, the types from the other
+        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+        return wrapper
+
+    return decorate
+
+
 def _connection_options(
     url: Annotated[
         str | None,
@@ -77,27 +104,13 @@ def _connection_options(
         int | None, _option("How often a request waits for an engine that is away or busy.")
     ] = None,
     compress: Annotated[bool | None, _option("Send requests as gzip.", "--compress")] = None,
-) -> Settings:
+) -> Settings | None:
     """Return the settings of the command line; the environment and the spec complete them."""
-    return give(**locals())
+    return give(**locals()) or None
 
 
-def takes_connection(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a connection; it gets them as one argument, `connection`."""
-    options = inspect.signature(_connection_options, eval_str=True).parameters
-    signature = inspect.signature(command, eval_str=True)
-    own = [p for name, p in signature.parameters.items() if name != "connection"]
-
-    @functools.wraps(command)
-    def wrapper(**given: Any) -> None:
-        settings = _connection_options(**{name: given.pop(name) for name in options})
-        command(connection=settings or None, **given)
-
-    parameters = [*own, *options.values()]
-    # typer reads both: the order and defaults from the one, the types from the other
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
-    return wrapper
+takes_connection = gives_options("connection", _connection_options)
+"""Gives a command the options of a connection, as one argument, `connection`."""
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401

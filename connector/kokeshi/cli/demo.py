@@ -13,8 +13,9 @@ from rich.console import Console
 
 from kokeshi.cli.common import JsonOption, err, out, print_json, takes_connection
 from kokeshi.cli.engine import show_progress
-from kokeshi.cli.ingest import print_report, progress_bar
+from kokeshi.cli.ingest import print_report
 from kokeshi.cli.search import hits_table
+from kokeshi.cli.sending import progress_bar
 from kokeshi.connect import connect, find_connection
 from kokeshi.demo.specs import Catalogue, find_catalogues
 from kokeshi.embedded import EmbeddedEngine

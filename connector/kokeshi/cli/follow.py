@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
@@ -23,18 +23,14 @@ from kokeshi.cli.common import (
     print_json,
     takes_connection,
 )
+from kokeshi.cli.sending import Sending, takes_sending
 from kokeshi.engines.settings import Settings
 from kokeshi.errors import InputError
 from kokeshi.index import Index
-from kokeshi.ingest import Pacing
 from kokeshi.ingest.following import FollowReport
 from kokeshi.ingest.kafka import KafkaTopic
 from kokeshi.ingest.messages import Versions
-from kokeshi.ingest.pace import BATCH_BYTES
-from kokeshi.ingest.pipeline import CONNECTIONS
 from kokeshi.ingest.topics import TopicSettings, read_options
-from kokeshi.json_logs import json_logs
-from kokeshi.metrics import open_metrics
 from kokeshi.schema import IndexSpec
 
 BootstrapOption = Annotated[
@@ -55,7 +51,9 @@ KafkaConfigOption = Annotated[
 
 
 @takes_connection
+@takes_sending
 def follow(
+    sending: Sending,
     topic: Annotated[str, typer.Argument(help="A Kafka topic of changes.")],
     spec: SpecOption = DEFAULT_SPEC,
     bootstrap: BootstrapOption = None,
@@ -71,22 +69,6 @@ def follow(
     until_end: Annotated[
         bool, typer.Option("--until-end", help="End where the topic ends now.")
     ] = False,
-    batch_mb: Annotated[
-        float, typer.Option("--batch-mb", min=0.01, max=90, help="Largest bulk request in MB.")
-    ] = BATCH_BYTES / 2**20,
-    connections: Annotated[
-        int, typer.Option("--connections", min=1, max=16, help="How many send at once.")
-    ] = CONNECTIONS,
-    metrics_port: Annotated[
-        int | None,
-        typer.Option(min=1, max=65535, help="Show metrics for Prometheus on this port meanwhile."),
-    ] = None,
-    metrics_host: Annotated[
-        str, typer.Option(help="Address that the metrics are shown on.")
-    ] = "127.0.0.1",
-    log_json: Annotated[
-        bool, typer.Option("--log-json", help="Write a log of JSON lines to standard error.")
-    ] = False,
     connection: Settings | None = None,
     json: JsonOption = False,
 ) -> None:
@@ -99,11 +81,7 @@ def follow(
         raise InputError(
             f"--versions '{versions}': one of {', '.join(get_args(Versions))} is expected"
         )
-    with (
-        json_logs(sys.stderr) if log_json else nullcontext(),
-        open_metrics(metrics_port, metrics_host) as metrics,
-        Index.open(spec, connection) as index,
-    ):
+    with sending.watched() as metrics, Index.open(spec, connection) as index:
 
         def forget_lag(partitions: list[int]) -> None:
             for partition in partitions:
@@ -113,7 +91,7 @@ def follow(
         with (
             KafkaTopic(settings, on_lost=forget_lag) as found,
             stopped_by_signals() as stop,
-            _progress_line(shown=not log_json) as on_progress,
+            _progress_line(shown=not sending.log_json) as on_progress,
         ):
             found.subscribe()
             report = index.follow(
@@ -121,7 +99,7 @@ def follow(
                 versions=cast("Versions", versions),
                 until_end=until_end,
                 stop=stop,
-                pacing=Pacing(int(batch_mb * 2**20), connections),
+                pacing=sending.pacing,
                 on_progress=on_progress,
                 metrics=metrics,
             )

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from kokeshi.cli.common import (
     DEFAULT_SPEC,
@@ -21,20 +17,20 @@ from kokeshi.cli.common import (
     print_json,
     takes_connection,
 )
+from kokeshi.cli.sending import Sending, progress_bar, takes_sending
 from kokeshi.engines.settings import Settings
 from kokeshi.errors import InputError
 from kokeshi.index import Index
-from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Shard, Source
-from kokeshi.ingest.pace import BATCH_BYTES
-from kokeshi.ingest.pipeline import CONNECTIONS
+from kokeshi.ingest import IngestReport, Pacing, Shard, Source
 from kokeshi.ingest.shards import WHOLE
 from kokeshi.ingest.sources import SourceFormat
-from kokeshi.json_logs import json_logs
-from kokeshi.metrics import IngestMetrics, open_metrics
+from kokeshi.metrics import IngestMetrics
 
 
 @takes_connection
+@takes_sending
 def ingest(
+    sending: Sending,
     file: Annotated[
         Path | None,
         typer.Argument(help="JSONL, CSV, TSV or Parquet; plain or .gz; - is standard input."),
@@ -65,22 +61,6 @@ def ingest(
             help="Send the documents of a .failures.jsonl again.",
         ),
     ] = None,
-    batch_mb: Annotated[
-        float, typer.Option("--batch-mb", min=0.01, max=90, help="Largest bulk request in MB.")
-    ] = BATCH_BYTES / 2**20,
-    connections: Annotated[
-        int, typer.Option("--connections", min=1, max=16, help="How many send at once.")
-    ] = CONNECTIONS,
-    metrics_port: Annotated[
-        int | None,
-        typer.Option(min=1, max=65535, help="Show metrics for Prometheus on this port meanwhile."),
-    ] = None,
-    metrics_host: Annotated[
-        str, typer.Option(help="Address that the metrics are shown on.")
-    ] = "127.0.0.1",
-    log_json: Annotated[
-        bool, typer.Option("--log-json", help="Write a log of JSON lines to standard error.")
-    ] = False,
     connection: Settings | None = None,
     json: JsonOption = False,
 ) -> None:
@@ -88,7 +68,6 @@ def ingest(
 
     What cannot be indexed is kept, with its reason, in NAME.failures.jsonl; the exit code is 2 then.
     """
-    pacing = Pacing(int(batch_mb * 2**20), connections)
     if (file is None) == (retry_dead_letters is None):
         raise InputError("give either FILE or --retry-dead-letters FILE")
     if file is None and shard is not None:
@@ -96,23 +75,19 @@ def ingest(
             "--shard goes with FILE: the dead letters of a shard have a file of their own"
         )
     part = WHOLE if shard is None else Shard.parse(shard)
-    with (
-        json_logs(sys.stderr) if log_json else nullcontext(),
-        open_metrics(metrics_port, metrics_host) as metrics,
-        Index.open(spec, connection) as index,
-    ):
+    with sending.watched() as metrics, Index.open(spec, connection) as index:
         if file is None:
             letters = cast("Path", retry_dead_letters)
-            report = _retry(index, letters, pacing, metrics, recreate=recreate)
+            report = _retry(index, letters, sending.pacing, metrics, recreate=recreate)
         else:
             source = Source(file, cast("SourceFormat | None", format))
-            with progress_bar(source, shown=not log_json) as on_progress:
+            with progress_bar(source, shown=not sending.log_json) as on_progress:
                 report = index.ingest(
                     source,
                     recreate=recreate,
                     resume=resume,
                     shard=part,
-                    pacing=pacing,
+                    pacing=sending.pacing,
                     on_progress=on_progress,
                     metrics=metrics,
                 )
@@ -161,30 +136,3 @@ def print_report(report: IngestReport, index: str, count: int, console: Console 
         )
     if 0 < report.indexed == report.without_vector:
         err.print("Warning: no document has a vector; check the field names of vectors' source.")
-
-
-@contextmanager
-def progress_bar(
-    source: Source, *, shown: bool = True
-) -> Iterator[Callable[[IngestProgress], None]]:
-    """Show documents, documents/s and time left on standard error, where that is a terminal."""
-    columns = (
-        TextColumn("Indexing"),
-        BarColumn(),
-        TextColumn("{task.fields[indexed]:,} documents"),
-        TextColumn("{task.fields[rate]:,.0f}/s"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=err, disable=not (shown and sys.stderr.isatty()), transient=True
-    ) as bar:
-        task = bar.add_task("", total=source.size, indexed=0, rate=0.0)
-
-        def show(progress: IngestProgress) -> None:
-            elapsed = bar.tasks[0].elapsed or 0
-            rate = progress.indexed / elapsed if elapsed else 0.0
-            bar.update(task, completed=source.position, indexed=progress.indexed, rate=rate)
-
-        yield show

@@ -17,7 +17,7 @@ from kokeshi.cli.common import (
     takes_connection,
 )
 from kokeshi.cli.gate import PASSING, build_gate
-from kokeshi.cli.ingest import progress_bar
+from kokeshi.cli.sending import progress_bar
 from kokeshi.engines.settings import Settings
 from kokeshi.index import Index
 from kokeshi.ingest import Source
