@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import Unpack
 
+from kokeshi.changes.model import ChangeReport
 from kokeshi.connect import Target, connect_async
 from kokeshi.encoders import Encoder
 from kokeshi.engines import AsyncEngine, Capabilities
@@ -16,7 +17,6 @@ from kokeshi.filters import Filter
 from kokeshi.flows import IndexFlows
 from kokeshi.index import Index, SearchOptions, build_query
 from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Shard, Source
-from kokeshi.ingest.changes import ChangeReport
 from kokeshi.ingest.shards import WHOLE
 from kokeshi.metrics import IngestMetrics
 from kokeshi.plans import SearchRequest, all_filters

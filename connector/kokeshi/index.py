@@ -10,22 +10,22 @@ from typing import Any, TypedDict
 import numpy.typing as npt
 from typing_extensions import Unpack
 
+from kokeshi.changes.model import ChangeReport
+from kokeshi.changes.session import apply_source, retry_changes
 from kokeshi.connect import Target, connect
 from kokeshi.encoders import Encoder
 from kokeshi.engines import Engine
 from kokeshi.filters import Filter
 from kokeshi.flows import IndexFlows
 from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Shard, Source
-from kokeshi.ingest.change_session import apply_source, retry_changes
-from kokeshi.ingest.changes import ChangeReport
 from kokeshi.ingest.failures import FailureLog
-from kokeshi.ingest.following import FollowReport, Topic, TopicFailures, follow_topic
-from kokeshi.ingest.messages import Versions
 from kokeshi.ingest.pipeline import CHUNK_DOCUMENTS
 from kokeshi.ingest.ray import ingest_dataset
 from kokeshi.ingest.session import Target as IngestTarget
 from kokeshi.ingest.session import ingest_source, retry_failures
 from kokeshi.ingest.shards import WHOLE
+from kokeshi.kafka.following import FollowReport, Topic, TopicFailures, follow_topic
+from kokeshi.kafka.messages import Versions
 from kokeshi.metrics import IngestMetrics
 from kokeshi.plans import Query, SearchRequest, all_filters
 from kokeshi.results import SearchResult
@@ -163,7 +163,7 @@ class Index:
         on_progress: Callable[[IngestProgress], None] = lambda _: None,
         metrics: IngestMetrics | None = None,
     ) -> ChangeReport:
-        """Apply the changes of a file in order and make them searchable; see `kokeshi.ingest.changes`.
+        """Apply the changes of a file in order and make them searchable; see `kokeshi.changes.model`.
 
         Changes that fail are kept, with their reason, in `<name>.failures.jsonl`.
         """
@@ -199,7 +199,7 @@ class Index:
         on_progress: Callable[[FollowReport], None] = lambda _: None,
         metrics: IngestMetrics | None = None,
     ) -> FollowReport:
-        """Apply the changes of a topic as they come, until its end or `stop`; see `kokeshi.ingest.kafka`.
+        """Apply the changes of a topic as they come, until its end or `stop`; see `kokeshi.kafka.consumer`.
 
         Changes that fail are kept, with their reason, in `<topic>.failures.jsonl`.
         """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 Fate = Literal["read", "indexed", "updated", "deleted", "stale", "missing", "failed"]
-"""What happened to a document; see `kokeshi.ingest.changes.ChangeReport`."""
+"""What happened to a document; see `kokeshi.changes.model.ChangeReport`."""
 
 Stage = Literal["encode", "serialise", "send"]
 """What a batch waits for."""

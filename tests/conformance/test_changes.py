@@ -15,13 +15,13 @@ import orjson
 import pytest
 
 from kokeshi import Index
+from kokeshi.changes.model import ChangeReport
 from kokeshi.codes.cells import Cells
 from kokeshi.codes.codebook import Codebook
 from kokeshi.codes.product import ProductQuantizer
 from kokeshi.encoders import load_encoder
 from kokeshi.engines import calls
 from kokeshi.engines.calls import Stored
-from kokeshi.ingest.changes import ChangeReport
 from kokeshi.schema import Rescore, SearchPlan, parse_spec
 from kokeshi.types import Float32
 

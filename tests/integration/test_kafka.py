@@ -20,11 +20,11 @@ from kokeshi import Index
 from kokeshi.cli.main import run
 from kokeshi.engines import Connection
 from kokeshi.errors import InputError
-from kokeshi.ingest import kafka
-from kokeshi.ingest.following import FollowReport
-from kokeshi.ingest.kafka import KafkaTopic, find_lag
-from kokeshi.ingest.messages import Versions
-from kokeshi.ingest.topics import TopicLag, TopicSettings
+from kokeshi.kafka import consumer
+from kokeshi.kafka.consumer import KafkaTopic, find_lag
+from kokeshi.kafka.following import FollowReport
+from kokeshi.kafka.messages import Versions
+from kokeshi.kafka.topics import TopicLag, TopicSettings
 from kokeshi.schema import parse_spec
 from tests.servers import closed_port
 
@@ -399,7 +399,7 @@ def test_a_broker_that_is_restarted_is_waited_for(
 
 
 def test_a_topic_that_is_not_there_and_a_broker_that_is_not(broker: Broker, monkeypatch):
-    monkeypatch.setattr(kafka, "ANSWER_S", 2.0)
+    monkeypatch.setattr(consumer, "ANSWER_S", 2.0)
     with pytest.raises(InputError, match=r"topic 'no-such': Broker: Unknown topic"):
         KafkaTopic(TopicSettings("no-such", broker.bootstrap, "g"))
     nobody = f"127.0.0.1:{closed_port()}"

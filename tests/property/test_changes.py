@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kokeshi import Index, MemoryEngine
+from kokeshi.changes.applying import Applier
+from kokeshi.changes.model import ChangeReport, parse_change
 from kokeshi.encoders import Record
-from kokeshi.ingest.applying import Applier
-from kokeshi.ingest.changes import ChangeReport, parse_change
 from kokeshi.ingest.failures import FailureLog
 from kokeshi.schema import parse_spec
 

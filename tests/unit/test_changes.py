@@ -12,16 +12,16 @@ import pytest
 from typer.testing import CliRunner
 
 from kokeshi import Index, MemoryEngine
+from kokeshi.changes import applying as applying_module
+from kokeshi.changes.folding import Shape, Step, fold, fold_read
+from kokeshi.changes.model import MOST, Change, ChangeReport, parse_change
 from kokeshi.cli.main import app
 from kokeshi.encoders import Record
 from kokeshi.engines import Call
 from kokeshi.engines.calls import Stored
 from kokeshi.errors import EngineError, InputError
 from kokeshi.ingest import BadLine, Pacing
-from kokeshi.ingest import applying as applying_module
 from kokeshi.ingest.actions import Failure
-from kokeshi.ingest.changes import MOST, Change, ChangeReport, parse_change
-from kokeshi.ingest.folding import Shape, Step, fold, fold_read
 from kokeshi.metrics import IngestMetrics
 from kokeshi.schema import parse_spec
 

@@ -10,12 +10,13 @@ import orjson
 import pytest
 
 from kokeshi import Index, MemoryEngine
+from kokeshi.changes import applying
 from kokeshi.engines import calls
 from kokeshi.engines.calls import Call
 from kokeshi.errors import EngineError
-from kokeshi.ingest import applying, sending
-from kokeshi.ingest.messages import Message
-from kokeshi.ingest.topics import Batch
+from kokeshi.ingest import sending
+from kokeshi.kafka.messages import Message
+from kokeshi.kafka.topics import Batch
 from kokeshi.metrics import PrometheusMetrics
 from kokeshi.schema import parse_spec
 

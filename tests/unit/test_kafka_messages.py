@@ -9,12 +9,12 @@ from pathlib import Path
 import orjson
 import pytest
 
+from kokeshi.changes.model import Change
 from kokeshi.errors import InputError, MissingExtraError
 from kokeshi.ingest.actions import Failure
-from kokeshi.ingest.changes import Change
-from kokeshi.ingest.kafka import load_kafka
-from kokeshi.ingest.messages import Message, Versions, read_message
-from kokeshi.ingest.topics import Batch, Place, TopicLag, TopicSettings, read_options
+from kokeshi.kafka.consumer import load_kafka
+from kokeshi.kafka.messages import Message, Versions, read_message
+from kokeshi.kafka.topics import Batch, Place, TopicLag, TopicSettings, read_options
 from kokeshi.schema import parse_spec
 
 SPEC = parse_spec("""

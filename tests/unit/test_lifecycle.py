@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kokeshi import Index, MemoryEngine
+from kokeshi.changes.model import ChangeReport
 from kokeshi.errors import CapabilityError, InputError
 from kokeshi.ingest import IngestReport
-from kokeshi.ingest.changes import ChangeReport
 from kokeshi.lifecycle import ReindexOptions, Snapshots, reindex
 from kokeshi.lifecycle.checks import check_count, check_differences, check_source
 from kokeshi.schema import parse_spec

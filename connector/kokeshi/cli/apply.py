@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from kokeshi.changes.model import ChangeReport
 from kokeshi.cli.common import (
     DEFAULT_SPEC,
     JsonOption,
@@ -21,7 +22,6 @@ from kokeshi.engines.settings import Settings
 from kokeshi.errors import InputError
 from kokeshi.index import Index
 from kokeshi.ingest import Source
-from kokeshi.ingest.changes import ChangeReport
 
 
 @takes_connection

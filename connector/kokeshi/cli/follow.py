@@ -27,10 +27,10 @@ from kokeshi.cli.sending import Sending, takes_sending
 from kokeshi.engines.settings import Settings
 from kokeshi.errors import InputError
 from kokeshi.index import Index
-from kokeshi.ingest.following import FollowReport
-from kokeshi.ingest.kafka import KafkaTopic
-from kokeshi.ingest.messages import Versions
-from kokeshi.ingest.topics import TopicSettings, read_options
+from kokeshi.kafka.consumer import KafkaTopic
+from kokeshi.kafka.following import FollowReport
+from kokeshi.kafka.messages import Versions
+from kokeshi.kafka.topics import TopicSettings, read_options
 from kokeshi.schema import IndexSpec
 
 BootstrapOption = Annotated[

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kokeshi.changes.model import ChangeReport
 from kokeshi.engines import Capabilities
 from kokeshi.index import Index
 from kokeshi.ingest import IngestReport
-from kokeshi.ingest.changes import ChangeReport
 from kokeshi.plans import find_plan
 from kokeshi.plans.stages import vector_names
 from kokeshi.results import parse_search

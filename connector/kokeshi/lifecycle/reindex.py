@@ -14,15 +14,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from kokeshi.changes.applying import check_encoders
+from kokeshi.changes.model import ChangeReport
+from kokeshi.changes.session import check_changes
 from kokeshi.encoders import close_encoders
 from kokeshi.engines import Engine
 from kokeshi.errors import EngineError, InputError
 from kokeshi.flows import IndexFlows
 from kokeshi.index import Index
 from kokeshi.ingest import IngestProgress, IngestReport, Source
-from kokeshi.ingest.applying import check_encoders
-from kokeshi.ingest.change_session import check_changes
-from kokeshi.ingest.changes import ChangeReport
 from kokeshi.lifecycle import flows
 from kokeshi.lifecycle.checks import (
     Check,

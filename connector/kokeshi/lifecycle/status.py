@@ -10,8 +10,8 @@ from pathlib import Path
 from kokeshi.codes.codebook import load_codebook
 from kokeshi.engines import Engine, Flow, calls
 from kokeshi.ingest.checkpoint import SUFFIX, load_checkpoint
-from kokeshi.ingest.kafka import find_lag
-from kokeshi.ingest.topics import TopicSettings
+from kokeshi.kafka.consumer import find_lag
+from kokeshi.kafka.topics import TopicSettings
 from kokeshi.lifecycle import requests
 from kokeshi.mapping import META
 from kokeshi.schema import IndexSpec

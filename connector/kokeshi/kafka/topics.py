@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from kokeshi.errors import InputError
-from kokeshi.ingest.messages import Message
+from kokeshi.kafka.messages import Message
 
 POLL_INTERVAL_MS: Final = 1_800_000
 """A batch may take so long: an engine that is away is waited for, and the partitions stay meanwhile."""

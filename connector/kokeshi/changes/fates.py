@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from kokeshi.changes.folding import Fate, Step
+from kokeshi.changes.model import Change, ChangeReport
 from kokeshi.ingest.actions import Failure, Outcome
-from kokeshi.ingest.changes import Change, ChangeReport
 from kokeshi.ingest.failures import FailureLog
-from kokeshi.ingest.folding import Fate, Step
 from kokeshi.metrics import Fate as Counted
 from kokeshi.metrics import IngestMetrics
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from kokeshi.changes.model import Change, Op
 from kokeshi.encoders import Encoder, RecordEncoder
 from kokeshi.encoders.precomputed import PrecomputedEncoder
 from kokeshi.engines.calls import Stored
-from kokeshi.ingest.changes import Change, Op
 from kokeshi.merging import merge
 from kokeshi.schema import IndexSpec
 from kokeshi.types import Json

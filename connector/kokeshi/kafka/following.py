@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
+from kokeshi.changes.applying import Applier
+from kokeshi.changes.model import ChangeReport
 from kokeshi.ingest.actions import Failure
-from kokeshi.ingest.applying import Applier
-from kokeshi.ingest.changes import ChangeReport
 from kokeshi.ingest.failures import SUFFIX, FailureLog, read_entries
-from kokeshi.ingest.messages import Versions, read_message
 from kokeshi.ingest.pipeline import Pacing
 from kokeshi.ingest.queues import Stopped
 from kokeshi.ingest.session import Target
-from kokeshi.ingest.topics import Batch
+from kokeshi.kafka.messages import Versions, read_message
+from kokeshi.kafka.topics import Batch
 from kokeshi.types import Json
 
 LOGGER: Final = logging.getLogger("kokeshi.ingest")

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import orjson
 
+from kokeshi.changes.model import Change, parse_change
 from kokeshi.encoders import Record
 from kokeshi.errors import InputError
 from kokeshi.ingest.actions import Failure
-from kokeshi.ingest.changes import Change, parse_change
 from kokeshi.schema import IndexSpec
 from kokeshi.types import Json
 

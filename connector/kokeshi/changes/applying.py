@@ -14,16 +14,16 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Final, TypeVar
 
+from kokeshi.changes.fates import Books, Group, Taken
+from kokeshi.changes.folding import Shape, Step, fold, fold_read
+from kokeshi.changes.making import ChangeMaker
+from kokeshi.changes.model import Change, ChangeReport
 from kokeshi.encoders import Encoder
 from kokeshi.encoders.precomputed import PrecomputedEncoder
 from kokeshi.engines import Call, calls
 from kokeshi.errors import EngineError, InputError
 from kokeshi.ingest.actions import Action, Failure, Outcome, weigh
-from kokeshi.ingest.changes import Change, ChangeReport
-from kokeshi.ingest.changing import ChangeMaker
 from kokeshi.ingest.failures import FailureLog
-from kokeshi.ingest.fates import Books, Group, Taken
-from kokeshi.ingest.folding import Shape, Step, fold, fold_read
 from kokeshi.ingest.pace import Pace
 from kokeshi.ingest.pipeline import IngestProgress, Pacing
 from kokeshi.ingest.queues import Stopped

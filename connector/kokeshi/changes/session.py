@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from kokeshi.changes.applying import apply_changes
+from kokeshi.changes.model import ChangeReport, parse_change
 from kokeshi.errors import InputError
-from kokeshi.ingest.applying import apply_changes
-from kokeshi.ingest.changes import ChangeReport, parse_change
 from kokeshi.ingest.failures import DeadLetters, FailureLog, failures_path
 from kokeshi.ingest.pipeline import IngestProgress, Pacing
 from kokeshi.ingest.session import Target

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from kokeshi.errors import InputError, MissingExtraError
-from kokeshi.ingest.messages import Message
-from kokeshi.ingest.topics import Batch, Place, TopicLag, TopicSettings
+from kokeshi.kafka.messages import Message
+from kokeshi.kafka.topics import Batch, Place, TopicLag, TopicSettings
 
 LOGGER: Final = logging.getLogger("kokeshi.ingest")
 LIBRARY_LOGGER: Final = logging.getLogger("kokeshi.librdkafka")

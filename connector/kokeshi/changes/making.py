@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from kokeshi.changes.folding import Step
 from kokeshi.encoders import CacheCounts, Encoder, Record, RecordEncoder, cache_counts
 from kokeshi.encoders.cache import CachedEncoder
 from kokeshi.ingest.actions import Action, Failure
-from kokeshi.ingest.folding import Step
 from kokeshi.ingest.making import Maker
 from kokeshi.schema import IndexSpec
 from kokeshi.types import Json

@@ -1,0 +1,1 @@
+"""Changes that come from a Kafka topic."""
