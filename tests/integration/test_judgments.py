@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from kokeshi.cli.judgments import app
 from kokeshi.engines import Engine
 from kokeshi.errors import EngineError, InputError
+from kokeshi_eval import fetch
 from kokeshi_eval.judgments import Judgments, find_unknown
-from kokeshi_eval.judgments import check as checks
 from kokeshi_eval.judgments.paging import read_documents
 from kokeshi_eval.judgments.ubi import read_ubi_engine, read_ubi_files
 
@@ -75,7 +75,7 @@ def shop(engine: Engine) -> Iterator[Engine]:
 
 
 def test_unknown_documents_are_found_over_several_searches(shop, monkeypatch):
-    monkeypatch.setattr(checks, "BATCH", 7)
+    monkeypatch.setattr(fetch, "BATCH", 7)
     known = {f"d{n}": 1 for n in range(25)}
     judgments = Judgments({"hat": {**known, "gone": 2}, "shoe": {"ä b": 3, "x": 0, "gone": 1}})
     unknown = find_unknown(shop, INDEX, judgments)
