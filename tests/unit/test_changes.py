@@ -17,13 +17,13 @@ from kokeshi.changes.folding import Shape, Step, fold, fold_read
 from kokeshi.changes.model import MOST, Change, ChangeReport, parse_change
 from kokeshi.cli.main import app
 from kokeshi.encoders import Record
-from kokeshi.engines import Call
+from kokeshi.engines import Call, calls
 from kokeshi.engines.calls import Stored
 from kokeshi.errors import EngineError, InputError
 from kokeshi.ingest import BadLine, Pacing
 from kokeshi.ingest.actions import Failure
 from kokeshi.metrics import IngestMetrics
-from kokeshi.schema import parse_spec
+from kokeshi.schema import EncoderSpec, parse_spec
 
 SPEC = parse_spec("""
 index: shoes
@@ -223,6 +223,12 @@ def some(id_: str, version: int | None = None, **fields: Any) -> dict[str, Any]:
     return {"op": "update", "id": id_, "version": version, "document": fields}
 
 
+def stored(index: Index) -> dict[str, Any]:
+    """The source of the document `a`."""
+    answer = index.engine.perform(calls.get_documents("shoes", ["a"], ask_for_vectors=False))
+    return answer[0].source
+
+
 def fail(engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Call[Any]], bool]):
     """Let calls fail, as long as `fault` says so, with an engine that is busy."""
     perform = engine.perform
@@ -262,6 +268,32 @@ class TestApplying:
         down[0] = False
         report = index.apply(changes)
         assert (report.indexed, report.updated, index.count()) == (300, 1, 300)
+
+    @pytest.mark.parametrize("version", [None, 9])
+    def test_a_vector_whose_column_has_its_name_is_kept_and_can_be_updated(
+        self, engine, tmp_path, monkeypatch, version
+    ):
+        monkeypatch.chdir(tmp_path)
+        vector = SPEC.vectors["v"].model_copy(
+            update={"encoder": EncoderSpec(name="precomputed", column="v")}
+        )
+        index = Index(SPEC.model_copy(update={"vectors": {"v": vector}}), engine)
+        index.apply(write({"op": "index", "document": {"sku": "a", "v": [1, 2]}}))
+        assert index.apply(write(some("a", version, price=4))).updated == 1
+        assert stored(index) == {"sku": "a", "v": [1, 2], "price": 4}
+        assert index.apply(write(some("a", version, v=[3, 4]))).updated == 1
+        assert stored(index) == {"sku": "a", "v": [3, 4], "price": 4}
+
+    def test_an_id_of_null_or_of_another_type_ends_nothing(self, index):
+        report = index.apply(
+            write(
+                {"op": "index", "id": "a", "document": {"sku": None, "w": [1, 2]}},
+                {"op": "index", "id": "True", "document": {"sku": True, "w": [1, 2]}},
+                {"op": "index", "id": "1.0", "document": {"sku": 1.0, "w": [1, 2]}},
+            )
+        )
+        assert (report.indexed, report.failed) == (1, 2)
+        assert stored(index)["sku"] == "a"
 
     def test_batches_and_connections_change_nothing(self, index, monkeypatch):
         monkeypatch.setattr(applying_module, "BATCH_CHANGES", 7)

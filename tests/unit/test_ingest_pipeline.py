@@ -164,6 +164,18 @@ class TestSending:
             send(engine, actions("ab"), sleep)
         assert engine.stored == {}
 
+    def test_an_engine_that_takes_nothing_more_is_an_error_whatever_it_took_before(self, sleep):
+        engine = ScriptedEngine(200, *[429] * 2 * BUSY_TRIES)
+        size = len(action("a").body)
+        with pytest.raises(EngineError, match="status 429"):
+            send(engine, actions("abcd"), sleep, Pace(2 * size))
+        assert set(engine.stored) == {"a", "b"}
+
+    def test_a_request_that_was_halved_has_all_its_tries(self, sleep):
+        engine = ScriptedEngine(*[refused(413)] * TRIES, *[500] * (TRIES - 1))
+        outcomes = send(engine, actions("abcdefgh" * 20), sleep)
+        assert all(one.reason is None for one in outcomes)
+
     def test_a_document_whose_request_alone_is_too_much_fails_alone(self, sleep):
         engine = ScriptedEngine(*[refused(429)] * BUSY_TRIES)
         pace = Pace(1)

@@ -19,7 +19,9 @@ from kokeshi.ingest import BadLine, Pacing, Source
 from kokeshi.ingest.actions import Failure, Position
 from kokeshi.ingest.checkpoint import (
     EVERY_S,
+    Checkpoint,
     CheckpointFile,
+    find_change,
     load_checkpoint,
     take_fingerprint,
 )
@@ -350,6 +352,22 @@ class TestResume:
         self.check(engine, report)
 
 
+def test_an_interrupted_ingest_of_another_file_of_that_name_is_not_forgotten(tmp_path):
+    old, new = (tmp_path / folder / "a.jsonl" for folder in ("eu", "us"))
+    for path in (old, new):
+        path.parent.mkdir()
+        path.write_text("{}")
+    prints = [take_fingerprint(path) for path in (old, new)]
+    assert prints[0]
+    assert prints[1]
+    left = Checkpoint(
+        source=prints[0], spec="", index={"a": "1"}, recreated=False, position={}, tally={}
+    )
+    assert find_change(left, prints[0], "", {"a": "1"}, recreate=False) is None
+    with pytest.raises(InputError, match="another file of that name, .*eu/a.jsonl"):
+        find_change(left, prints[1], "", {"a": "1"}, recreate=False)
+
+
 class TestDeadLetters:
     @pytest.fixture
     def path(self, tmp_path) -> Path:
@@ -358,9 +376,9 @@ class TestDeadLetters:
     def test_documents_come_back_with_their_line_and_row(self, path):
         with FailureLog(path) as log:
             log.write(Failure(3, "busy", {"id": "a"}, "a", 2))
-            log.write(Failure(4, "not JSON", "{"))
+            log.write(Failure(4, "not JSON", "{", row=3))
         found = list(DeadLetters(path))
-        assert found == [Record(2, 3, {"id": "a"}), BadLine(4, "not JSON", "{")]
+        assert found == [Record(2, 3, {"id": "a"}), BadLine(4, "not JSON", "{", 3)]
 
     def test_a_document_that_was_replaced_is_left_out(self, path):
         with FailureLog(path) as log:

@@ -133,9 +133,9 @@ def test_a_bad_line_counts_as_a_row(read):
     assert [(i.row, i.line) for i in items if isinstance(i, Record)] == [(0, 1), (2, 4)]
 
 
-def test_a_bad_line_is_shown_cut(read):
-    (item,) = read(b"x" * 5_000)
-    assert len(item.text) == 1_000
+def test_a_bad_line_is_kept_whole_with_its_place(read):
+    _, item = read(b'{"id": 1}\n' + b"x" * 5_000)
+    assert (len(item.text), item.row) == (5_000, 1)
 
 
 def test_rows_of_a_table_are_numbered_where_they_begin(read):

@@ -22,9 +22,9 @@ vectors:
 
 def leave(folder: Path, name: str, index: str, offset: int) -> None:
     source = {"path": f"/data/{name}", "size": 1_000, "mtime_ns": 1, "sha256": ""}
-    position = {"row": 40, "line": 41, "offset": offset}
+    position = {"row": 90, "line": 91, "offset": offset}  # of which another shard had fifty
     checkpoint = {"source": source, "spec": "", "index": {index: "uuid"}, "recreated": False}
-    content = checkpoint | {"position": position, "tally": {}}
+    content = checkpoint | {"position": position, "tally": {"read": 40}}
     (folder / f"{name}.checkpoint.json").write_bytes(orjson.dumps(content))
 
 

@@ -49,7 +49,8 @@ class Shape:
 
     def __init__(self, spec: IndexSpec, encoders: Mapping[str, Encoder]) -> None:
         self.vectors = frozenset(spec.vectors)
-        self._made = frozenset({*spec.vector_fields(), *spec.code_fields()})
+        columns = {e.column for e in encoders.values() if isinstance(e, PrecomputedEncoder)}
+        self._made = frozenset({*spec.vector_fields(), *spec.code_fields()} - columns)
         self._sources = {name: _sources(spec, name, encoders[name]) for name in spec.vectors}
 
     def touched(self, update: Json) -> frozenset[str]:

@@ -79,14 +79,17 @@ class ChangeMaker:
         if remade not in self._makers:
             vectors = {name: v for name, v in self._spec.vectors.items() if name in remade}
             spec = self._spec.model_copy(update={"vectors": vectors})
-            self._makers[remade] = Maker(spec, self._encoders, self._codebooks, base64=self._base64)
+            encoders = {name: self._encoders[name] for name in vectors}
+            self._makers[remade] = Maker(spec, encoders, self._codebooks, base64=self._base64)
         return self._makers[remade]
 
 
 def _whole(step: Step, id_field: str) -> Record:
     """Return the document that a step comes to. Its id stays what it was, of an integer too."""
     last = step.changes[-1].record
-    return Record(last.row, last.line, {id_field: step.id} | step.fields)
+    value = step.fields.get(id_field)
+    kept = isinstance(value, str | int) and str(value) == step.id and not isinstance(value, bool)
+    return Record(last.row, last.line, step.fields | {id_field: value if kept else step.id})
 
 
 def _without_vectors(step: Step) -> Action:

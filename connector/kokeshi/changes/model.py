@@ -100,7 +100,7 @@ def parse_change(item: Record | BadLine, spec: IndexSpec) -> Change | Failure:
     the document, in the field that the spec says.
     """
     if isinstance(item, BadLine):
-        return Failure(item.line, item.reason, item.text)
+        return Failure(item.line, item.reason, item.text, row=item.row)
     id_ = None
     try:
         op = _read_op(item.fields)
@@ -157,6 +157,8 @@ def _read_id(op: Op, item: Record, document: Json, spec: IndexSpec) -> str:
         raise InputError(
             f"id {outer!r:.40}: the document has another, '{spec.id}' is {inner!r:.40}"
         )
+    if inner is not None:
+        document_id(Record(item.row, item.line, document), spec)  # not true, nor 1.0
     value: Any = inner if outer is None else outer
     return document_id(Record(item.row, item.line, {spec.id: value}), spec)
 
@@ -168,4 +170,4 @@ def _typed(op: Op, id_: str, item: Record, document: Json, spec: IndexSpec) -> J
     typed = typed_fields(Record(item.row, item.line, document), spec)
     if op == "update":
         return {name: typed.get(name) for name in document if name != spec.id}
-    return {spec.id: id_} | typed
+    return typed if typed.get(spec.id) is not None else typed | {spec.id: id_}

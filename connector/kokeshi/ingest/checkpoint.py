@@ -114,9 +114,15 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
 def find_change(
     old: Checkpoint, source: Fingerprint, spec: str, index: Mapping[str, str], *, recreate: bool
 ) -> str | None:
-    """Return why an ingest cannot go on where it was interrupted; None where it can."""
+    """Return why an ingest cannot go on where it was interrupted; None where it can.
+
+    Raises InputError where what was interrupted is the ingest of another file of that name.
+    """
     if old.source.path != source.path:
-        return f"the interrupted one read another file, {old.source.path}"
+        raise InputError(
+            f"an ingest of another file of that name, {old.source.path}, was interrupted in this folder; "
+            "complete it, or run in another folder, or with --no-resume, which forgets it"
+        )
     if old.source != source:
         return "the file has changed since"
     if old.spec != spec:

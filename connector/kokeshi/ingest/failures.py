@@ -156,22 +156,25 @@ class DeadLetters:
             )
 
     def __iter__(self) -> Iterator[Record | BadLine]:
-        """Yield each document, with the line and the row that it had in its source."""
+        """Yield each document, with the line and the row that it had in its source.
+
+        One whose row is not known gets one that no file of vectors has, rather than another's vector.
+        """
         kind = self._kind
         newer = {
             entry["id"]: entry["line"]
             for entry in read_entries(self.path, kind)
             if entry[kind] is None
         }
-        for number, entry in enumerate(read_entries(self.path, kind)):
+        for entry in read_entries(self.path, kind):
             document, line = entry[kind], entry["line"]
             if isinstance(document, dict) and line >= newer.get(entry["id"], 0):
                 row = entry.get("row")
-                yield Record(number if row is None else row, line, document)
+                yield Record(sys.maxsize if row is None else row, line, document)
             elif isinstance(document, dict):
                 self.replaced += 1
             elif document is not None:
-                yield BadLine(line, entry["reason"], str(document))
+                yield BadLine(line, entry["reason"], str(document), entry.get("row"))
 
 
 def read_entries(path: Path, kind: Kind) -> Iterator[Json]:

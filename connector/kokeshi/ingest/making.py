@@ -97,7 +97,7 @@ class Maker:
 
     def _check(self, item: Record | BadLine) -> Checked | Failure:
         if isinstance(item, BadLine):
-            return Failure(item.line, item.reason, item.text)
+            return Failure(item.line, item.reason, item.text, row=item.row)
         id_ = None
         try:
             id_ = document_id(item, self._spec)

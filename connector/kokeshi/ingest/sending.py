@@ -57,7 +57,7 @@ def send_actions(
     """
     metrics = metrics or IngestMetrics()
     pending = list(actions)
-    tries = 0
+    tries = given_up = 0
     taken = False
     while pending:
         batch = pace.cut(pending)
@@ -65,18 +65,22 @@ def send_actions(
         sent = _send(engine, index, batch, pace)
         metrics.observe_bulk(time.monotonic() - started, sum(len(one.body) for one in batch))
         yield sent.outcomes
-        taken = taken or bool(sent.outcomes)
+        # of what went before a request that was taken whole nothing follows for the next one
+        taken = bool(sent.again) and (taken or bool(sent.outcomes))
+        given_up = 0 if sent.outcomes else given_up
         tries = 1 if sent.outcomes or not sent.again else tries + 1
         rest = pending[len(batch) :]
         pending = [one.action for one in sent.again] + rest
         if sent.refusal is None:
+            tries = 0  # to send it in parts was no try
             continue
         metrics.count_retries(str(sent.refusal.status or "connection"), len(sent.again))
         LOGGER.warning("%d documents are sent again: %s", len(sent.again), sent.refusal)
         if tries >= (BUSY_TRIES if _is_busy(sent.refusal) else TRIES):
-            _check_blocked(sent, len(batch), taken=taken)
+            _check_blocked(sent, len(batch) + given_up, taken=taken)
             yield sent.again
-            pending, tries = rest, 0
+            pending, tries, taken = rest, 0, False
+            given_up += len(sent.again)
             continue
         sleep(min(FIRST_WAIT_S * 2 ** (tries - 1), LONGEST_WAIT_S))
 
@@ -88,6 +92,7 @@ def _is_busy(refusal: EngineError) -> bool:
 def _check_blocked(sent: _Sent, count: int, *, taken: bool) -> None:
     """Raise what the engine said where it is the engine that takes nothing, not these documents.
 
+    count: of documents refused, one after another. taken: whether others of their request were not.
     A full disk, for one, refuses each document: going on would call every further one a failure.
     """
     refusal = sent.refusal

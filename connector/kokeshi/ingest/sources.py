@@ -34,11 +34,12 @@ ROWS_A_LOOK: Final = 256
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line that is no document."""
+    """A line that is no document. row: the place that it has all the same; None where unknown."""
 
     line: int
     reason: str
     text: str
+    row: int | None = None
 
 
 class Source:
@@ -184,12 +185,11 @@ def _parse_line(text: bytes, row: int, number: int) -> Record | BadLine:
         fields = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         reason = f"not JSON: {error.msg} (column {error.colno})"
-        return BadLine(number, reason, text[:1000].decode(errors="replace"))
+        return BadLine(number, reason, text.decode(errors="replace"), row)
     if not isinstance(fields, dict):
         kind = type(fields).__name__
-        return BadLine(
-            number, f"not a JSON object but {kind}", text[:1000].decode(errors="replace")
-        )
+        reason = f"not a JSON object but {kind}"
+        return BadLine(number, reason, text.decode(errors="replace"), row)
     return Record(row, number, fields)
 
 
@@ -210,7 +210,7 @@ def _read_table(
                 continue
             reach(row, reader.line_num)
             if isinstance(cells, csv.Error):
-                yield BadLine(number, f"not {format_.upper()}: {cells}", "")
+                yield BadLine(number, f"not {format_.upper()}: {cells}", "", row - 1)
             else:
                 yield _parse_cells(header, cells, row - 1, number)
 
@@ -240,6 +240,6 @@ def _read_header(reader: Iterator[list[str]], format_: SourceFormat) -> list[str
 def _parse_cells(header: list[str], cells: list[str], row: int, number: int) -> Record | BadLine:
     if len(cells) != len(header):
         reason = f"{len(cells)} cells, but the header names {len(header)} columns"
-        return BadLine(number, reason, ",".join(cells)[:1000])
+        return BadLine(number, reason, ",".join(cells), row)
     fields: dict[str, Any] = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
     return Record(row, number, fields)

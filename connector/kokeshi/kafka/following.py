@@ -8,8 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol
+
+import orjson
 
 from kokeshi.changes.applying import Applier
 from kokeshi.changes.model import ChangeReport
@@ -76,7 +79,7 @@ class TopicFailures(FailureLog):
 
     def write(self, failure: Failure) -> None:
         """Add one failure, unless it is there."""
-        place = failure.row, failure.line
+        place = _place(failure.row, failure.line, failure.document)
         if place not in self._places:
             self._places.add(place)
             where = f"topic '{self._topic}', partition {failure.row}, offset {failure.line}"
@@ -86,10 +89,18 @@ class TopicFailures(FailureLog):
             self.first = first
 
 
-def _read_places(path: Path) -> Iterator[tuple[int | None, int]]:
+Place = tuple[int | None, int, bytes]
+"""Partition, offset, and a digest: a topic that was made anew has other messages at the same offsets."""
+
+
+def _place(row: int | None, line: int, document: object) -> Place:
+    return row, line, sha256(orjson.dumps(document, default=repr)).digest()
+
+
+def _read_places(path: Path) -> Iterator[Place]:
     for entry in read_entries(path, "change"):
         if entry["change"] is not None:
-            yield entry["row"], entry["line"]
+            yield _place(entry["row"], entry["line"], entry["change"])
 
 
 def follow_topic(

@@ -126,8 +126,9 @@ def _find_interrupted(folder: Path, spec: IndexSpec) -> Iterator[InterruptedStat
         if found and _goes_to(spec.index, found.index):
             source, offset = found.source, found.position["offset"]
             packed = source.path.endswith(".gz")  # the offset is that of what is in it
-            share = None if packed or not (offset and source.size) else offset / source.size
-            yield InterruptedStatus(source.path, found.position["row"], share)
+            known = offset and source.size and not packed
+            share = min(1.0, offset / source.size) if known else None
+            yield InterruptedStatus(source.path, found.tally["read"], share)
 
 
 def _find(engine: str, spec: IndexSpec) -> Flow[IndexStatus]:
