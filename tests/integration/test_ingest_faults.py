@@ -286,13 +286,25 @@ def test_a_flood_stage_block_that_stays_ends_the_ingest_which_goes_on_later(
     monkeypatch.setattr(sending, "LONGEST_WAIT_S", 0.02)
 
     def fill_the_disk(progress) -> None:
-        if progress.indexed >= 1_500 and not blocked:
-            blocked.append(True)
+        if progress.indexed >= 1_500 and not full.is_set():
+            block(index, on=True)
+            full.set()
+
+    def keep_full() -> None:  # the engine lifts the block when it next sees that there is room
+        full.wait()
+        while not ended.wait(0.02):
             block(index, on=True)
 
-    blocked: list[bool] = []
-    with pytest.raises(EngineError, match="read-only"):
-        index.ingest("in.jsonl", pacing=SMALL, on_progress=fill_the_disk)
+    full, ended = threading.Event(), threading.Event()
+    keeper = threading.Thread(target=keep_full)
+    keeper.start()
+    try:
+        with pytest.raises(EngineError, match="read-only"):
+            index.ingest("in.jsonl", pacing=SMALL, on_progress=fill_the_disk)
+    finally:
+        full.set()
+        ended.set()
+        keeper.join()
     block(index, on=False)
     assert index.ingest("in.jsonl").resumed > 0
     check(index, folder, COUNT)
