@@ -251,7 +251,6 @@ class TestApplying:
             return left[call.operation] >= 0
 
         fail(engine, monkeypatch, fault)
-        monkeypatch.setattr(applying_module, "FIRST_WAIT_S", 0)
         monkeypatch.setattr("kokeshi.ingest.sending.FIRST_WAIT_S", 0)
         assert index.apply(write(some("a", 9, price=4))).updated == 1
         assert index.count("price = 4") == 1

@@ -10,7 +10,6 @@ import orjson
 import pytest
 
 from kokeshi import Index, MemoryEngine
-from kokeshi.changes import applying
 from kokeshi.engines import calls
 from kokeshi.engines.calls import Call
 from kokeshi.errors import EngineError
@@ -118,9 +117,8 @@ def test_batches_are_committed_after_they_are_settled(index: Index):
 def test_an_engine_that_stays_away_ends_it_and_what_was_not_settled_comes_again(
     index: Index, engine: Blocked, monkeypatch
 ):
-    for module in (sending, applying):
-        monkeypatch.setattr(module, "FIRST_WAIT_S", 0.001)
-        monkeypatch.setattr(module, "LONGEST_WAIT_S", 0.001)
+    monkeypatch.setattr(sending, "FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr(sending, "LONGEST_WAIT_S", 0.001)
     topic = Listed(whole(1), whole(2), whole(3), whole(4))
 
     def go_away(_: object) -> None:

@@ -27,7 +27,7 @@ from kokeshi.ingest.failures import FailureLog
 from kokeshi.ingest.pace import Pace
 from kokeshi.ingest.pipeline import IngestProgress, Pacing
 from kokeshi.ingest.queues import Stopped
-from kokeshi.ingest.sending import BUSY_TRIES, FIRST_WAIT_S, LONGEST_WAIT_S, send_actions
+from kokeshi.ingest.sending import BUSY_TRIES, send_actions, wait_s
 from kokeshi.ingest.session import Target
 
 T = TypeVar("T")
@@ -90,31 +90,32 @@ class Applier:
         self._stopped.set()
         self._threads.shutdown()
 
-    def apply(self, changes: Iterable[Change | Failure]) -> ChangeReport:
+    def apply(
+        self,
+        changes: Iterable[Change | Failure],
+        on_progress: Callable[[IngestProgress], None] = lambda _: None,
+    ) -> ChangeReport:
         """Apply changes in order; when it returns, each is in the index, stale, missing, or a dead letter.
 
+        on_progress: is called after each batch.
         Changes of one id must come through one process at a time. Nothing is refreshed. Raises
         EngineError where the engine still refuses, or is away, at the last try: the same changes again
         complete it.
         """
-        started, before = time.monotonic(), self._maker.count_texts()
+        started = time.monotonic()
         total = ChangeReport()
         for batch in _batches(changes):
             total += self._apply(batch)
-        texts = self._maker.count_texts() - before
-        report = replace(
+            on_progress(IngestProgress(total.read, total.changed, total.failed))
+        return replace(
             total,
-            encoded=texts.encoded,
-            cached=texts.cached,
             seconds=time.monotonic() - started,
             failures_file=str(self._failures.path) if self._failures.count else None,
             first_failure=self._failures.first,
         )
-        self._target.metrics.count_texts(report.cached, report.encoded)
-        return report
 
     def _apply(self, batch: Sequence[Change | Failure]) -> ChangeReport:
-        books = Books(self._failures)
+        books, before = Books(self._failures), self._maker.count_texts()
         groups: dict[str, list[Change]] = {}
         for one in batch:
             if isinstance(one, Failure):
@@ -124,8 +125,10 @@ class Applier:
         refused = self._settle(list(groups.values()), books)
         for wave in zip_longest(*refused):  # one by one each may do what they could not together
             self._settle([[change] for change in wave if change], books)
+        texts = self._maker.count_texts() - before
         books.count(self._target.metrics, len(batch))
-        return books.report(len(batch))
+        self._target.metrics.count_texts(texts.cached, texts.encoded)
+        return replace(books.report(len(batch)), encoded=texts.encoded, cached=texts.cached)
 
     def _settle(self, groups: Sequence[Group], books: Books) -> list[Group]:
         """Apply groups of changes, each of one id; return those of several changes that were refused."""
@@ -171,7 +174,7 @@ class Applier:
                 if not error.retryable or tries >= BUSY_TRIES:
                     raise
                 self._target.metrics.count_retries(str(error.status or "connection"), 1)
-            self._sleep(min(FIRST_WAIT_S * 2 ** (tries - 1), LONGEST_WAIT_S))
+            self._sleep(wait_s(tries))
             tries += 1
 
     def _take(self, steps: Sequence[Step], books: Books) -> Taken:
@@ -254,14 +257,10 @@ def apply_changes(
     pacing: Pacing | None = None,
     on_progress: Callable[[IngestProgress], None] = lambda _: None,
 ) -> ChangeReport:
-    """Apply a source of changes, batch by batch, and return the counts of all; see `Applier.apply`.
+    """Apply a source of changes and return the counts; see `Applier.apply`.
 
-    The index is made where it is missing. on_progress: is called after each batch.
+    The index is made where it is missing.
     """
     with Applier(target, failures, pacing=pacing) as applier:
         target.create(False)
-        total = applier.apply(())
-        for batch in _batches(changes):
-            total += applier.apply(batch)
-            on_progress(IngestProgress(total.read, total.changed, total.failed))
-    return total
+        return applier.apply(changes, on_progress)

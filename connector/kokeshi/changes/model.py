@@ -44,7 +44,7 @@ class Change:
 
     def fail(self, reason: str) -> Failure:
         """Return the failure of this change."""
-        return Failure(self.record.line, reason, self.record.fields, self.id, self.record.row)
+        return Failure.of(self.record, reason, self.id)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def parse_change(item: Record | BadLine, spec: IndexSpec) -> Change | Failure:
     the document, in the field that the spec says.
     """
     if isinstance(item, BadLine):
-        return Failure(item.line, item.reason, item.text, row=item.row)
+        return item.fail()
     id_ = None
     try:
         op = _read_op(item.fields)
@@ -109,7 +109,7 @@ def parse_change(item: Record | BadLine, spec: IndexSpec) -> Change | Failure:
         id_ = _read_id(op, item, document, spec)
         return Change(op, id_, _typed(op, id_, item, document, spec), version, item)
     except InputError as error:
-        return Failure(item.line, str(error), item.fields, id_, item.row)
+        return Failure.of(item, str(error), id_)
 
 
 def _read_op(change: Json) -> Op:

@@ -11,7 +11,7 @@ from typing import Final
 from kokeshi.changes.applying import apply_changes
 from kokeshi.changes.model import ChangeReport, parse_change
 from kokeshi.errors import InputError
-from kokeshi.ingest.failures import DeadLetters, FailureLog, failures_path
+from kokeshi.ingest.failures import DeadLetters, FailureLog, failures_path, replacing
 from kokeshi.ingest.pipeline import IngestProgress, Pacing
 from kokeshi.ingest.session import Target
 from kokeshi.ingest.sources import Source
@@ -59,14 +59,9 @@ def retry_changes(
     The log is replaced when all have been sent: an interruption leaves it as it was.
     """
     letters = DeadLetters(path, "change")
-    fresh = letters.path.with_name(letters.path.name + ".tmp")
-    with FailureLog(fresh, kind="change") as failures:
+    with replacing(letters) as failures:
         report = _apply(target, letters, failures, pacing, on_progress)
-    if report.failed:
-        fresh.replace(letters.path)
-        return replace(report, failures_file=str(letters.path))
-    letters.path.unlink()
-    return report
+    return replace(report, failures_file=str(path)) if report.failed else report
 
 
 def _apply(

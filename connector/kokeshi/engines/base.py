@@ -51,7 +51,7 @@ class Capabilities:
     @property
     def leaves_vectors_out(self) -> bool:
         """Whether vectors come back with a document only where they are asked for."""
-        return self.dialect == "elasticsearch" and self.version >= (9, 2)
+        return self.dialect == "elasticsearch" and self.derived_source
 
     def bm25_scale(self, k1: float) -> float:
         """What its BM25 is of Lucene's: k1 + 1 where the engine keeps that factor of the older formula."""

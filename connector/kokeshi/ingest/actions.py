@@ -32,6 +32,11 @@ class Failure:
     id: str | None = None
     row: int | None = None
 
+    @classmethod
+    def of(cls, record: Record, reason: str, id_: str | None = None) -> Failure:
+        """Return that of a record, with all of it."""
+        return cls(record.line, reason, record.fields, id_, record.row)
+
 
 @dataclass(frozen=True)
 class Action:
@@ -48,7 +53,7 @@ class Action:
 
     def fail(self, reason: str) -> Failure:
         """Return the failure of this document."""
-        return Failure(self.record.line, reason, self.record.fields, self.id, self.record.row)
+        return Failure.of(self.record, reason, self.id)
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ class DeadLetters:
 
     def __init__(self, path: str | Path, kind: Kind = "document") -> None:
         self.path = Path(path)
-        self._kind = kind
+        self.kind = kind
         self.size = None
         self.position = 0
         self.replaced = 0
@@ -160,7 +160,7 @@ class DeadLetters:
 
         One whose row is not known gets one that no file of vectors has, rather than another's vector.
         """
-        kind = self._kind
+        kind = self.kind
         newer = {
             entry["id"]: entry["line"]
             for entry in read_entries(self.path, kind)
@@ -175,6 +175,21 @@ class DeadLetters:
                 self.replaced += 1
             elif document is not None:
                 yield BadLine(line, entry["reason"], str(document), entry.get("row"))
+
+
+@contextmanager
+def replacing(letters: DeadLetters) -> Iterator[FailureLog]:
+    """Yield a log of what fails again, which takes the place of letters at the end.
+
+    Without a failure nothing does. An error, or an interruption, leaves the letters as they were.
+    """
+    fresh = letters.path.with_name(letters.path.name + ".tmp")
+    with FailureLog(fresh, kind=letters.kind) as failures:
+        yield failures
+    if failures.count:
+        fresh.replace(letters.path)
+    else:
+        letters.path.unlink()
 
 
 def read_entries(path: Path, kind: Kind) -> Iterator[Json]:

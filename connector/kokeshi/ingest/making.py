@@ -97,13 +97,13 @@ class Maker:
 
     def _check(self, item: Record | BadLine) -> Checked | Failure:
         if isinstance(item, BadLine):
-            return Failure(item.line, item.reason, item.text, row=item.row)
+            return item.fail()
         id_ = None
         try:
             id_ = document_id(item, self._spec)
             fields = typed_fields(item, self._spec)
         except InputError as error:
-            return Failure(item.line, str(error), item.fields, id_, item.row)
+            return Failure.of(item, str(error), id_)
         for name in self._unsent.intersection(fields):
             del fields[name]
         return Checked(item, id_, fields)
@@ -118,13 +118,7 @@ class Maker:
             found = embed_records(self._encoders[name], vector, records)
             for row, reason in found.unusable.items():
                 one = documents[row]
-                failure = Failure(
-                    one.record.line,
-                    f"vector '{name}' {reason}",
-                    one.record.fields,
-                    one.id,
-                    one.record.row,
-                )
+                failure = Failure.of(one.record, f"vector '{name}' {reason}", one.id)
                 encoded.failures.setdefault(row, failure)
             encoded.bare.update(found.absent)
             left_out = found.absent.union(found.unusable)
@@ -159,9 +153,7 @@ class Maker:
                 body = serialise(one.id, {**one.fields, **columns})
             except TypeError as error:  # a value that JSON has not, of a source that is not JSON
                 reason = f"it cannot be written as JSON: {error}"
-                failures.append(
-                    Failure(one.record.line, reason, one.record.fields, one.id, one.record.row)
-                )
+                failures.append(Failure.of(one.record, reason, one.id))
                 continue
             actions.append(Action(one.id, one.record, body, chunk, bare=row in encoded.bare))
         return actions, failures

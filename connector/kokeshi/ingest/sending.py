@@ -82,7 +82,13 @@ def send_actions(
             pending, tries, taken = rest, 0, False
             given_up += len(sent.again)
             continue
-        sleep(min(FIRST_WAIT_S * 2 ** (tries - 1), LONGEST_WAIT_S))
+        sleep(wait_s(tries))
+
+
+def wait_s(tries: int) -> float:
+    """Return how many seconds to wait before a request is sent again. tries: that it has had."""
+    wait: float = min(FIRST_WAIT_S * 2 ** (tries - 1), LONGEST_WAIT_S)
+    return wait
 
 
 def _is_busy(refusal: EngineError) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from kokeshi.encoders import Encoder
+from kokeshi.encoders import Encoder, Record
 from kokeshi.engines import Engine, calls
 from kokeshi.errors import InputError
 from kokeshi.ingest.checkpoint import (
@@ -20,10 +20,10 @@ from kokeshi.ingest.checkpoint import (
     load_checkpoint,
     take_fingerprint,
 )
-from kokeshi.ingest.failures import DeadLetters, FailureLog, failures_path
+from kokeshi.ingest.failures import DeadLetters, FailureLog, failures_path, replacing
 from kokeshi.ingest.pipeline import IngestProgress, IngestReport, Pacing, ingest_records
 from kokeshi.ingest.shards import WHOLE, Shard
-from kokeshi.ingest.sources import Source
+from kokeshi.ingest.sources import BadLine, Source
 from kokeshi.metrics import IngestMetrics
 from kokeshi.schema import IndexSpec
 
@@ -127,24 +127,18 @@ def _ingest(
 
     start = ledger.position if ledger else None
     LOGGER.info("%s is ingested into '%s'", source.path, target.spec.index)
-    report = ingest_records(
-        target.engine,
-        target.spec,
-        target.encoders,
+    report = _send(
+        target,
         shard.select(source.read_from(start) if start else source, target.spec),
         failures,
-        codebooks=target.codebooks,
         prepare=prepare,
         pacing=pacing,
         ledger=ledger,
         reached=lambda: source.reached,
         on_settled=log.update if log else lambda _: None,
         on_progress=on_progress,
-        metrics=target.metrics,
     )
     LOGGER.info("%s is ingested", source.path, extra=report.to_json())
-    if report.indexed:
-        target.engine.refresh(target.spec.index)
     return report
 
 
@@ -160,25 +154,35 @@ def retry_failures(
     The log is replaced when all have been sent: an interruption leaves it as it was.
     """
     letters = DeadLetters(path)
-    fresh = letters.path.with_name(letters.path.name + ".tmp")
-    with FailureLog(fresh) as failures:
-        report = ingest_records(
-            target.engine,
-            target.spec,
-            target.encoders,
+    with replacing(letters) as failures:
+        report = _send(
+            target,
             letters,
             failures,
-            codebooks=target.codebooks,
             prepare=lambda: target.create(False),
             pacing=pacing,
             on_progress=on_progress,
-            metrics=target.metrics,
         )
-    if report.failed:
-        fresh.replace(letters.path)
-        report = replace(report, failures_file=str(letters.path))
-    else:
-        letters.path.unlink()
+    return replace(report, failures_file=str(path)) if report.failed else report
+
+
+def _send(
+    target: Target,
+    source: Iterable[Record | BadLine],
+    failures: FailureLog,
+    **options: Any,
+) -> IngestReport:
+    """Index documents and make them searchable."""
+    report = ingest_records(
+        target.engine,
+        target.spec,
+        target.encoders,
+        source,
+        failures,
+        codebooks=target.codebooks,
+        metrics=target.metrics,
+        **options,
+    )
     if report.indexed:
         target.engine.refresh(target.spec.index)
     return report

@@ -17,7 +17,7 @@ import orjson
 
 from kokeshi.encoders import Record
 from kokeshi.errors import InputError
-from kokeshi.ingest.actions import Position
+from kokeshi.ingest.actions import Failure, Position
 
 SourceFormat = Literal["jsonl", "csv", "tsv", "parquet"]
 _SUFFIXES: dict[str, SourceFormat] = {
@@ -40,6 +40,10 @@ class BadLine:
     reason: str
     text: str
     row: int | None = None
+
+    def fail(self) -> Failure:
+        """Return the failure of this line."""
+        return Failure(self.line, self.reason, self.text, row=self.row)
 
 
 class Source:
