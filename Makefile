@@ -38,7 +38,8 @@ test-full: $(READY)
 
 ENGINE_TESTS := tests/conformance tests/property/test_engines.py tests/integration/test_eval.py \
 	tests/integration/test_eval_definitions.py tests/integration/test_eval_store.py \
-	tests/integration/test_lifecycle.py tests/integration/test_icecat.py tests/integration/test_fashion.py
+	tests/integration/test_lifecycle.py tests/integration/test_icecat.py tests/integration/test_fashion.py \
+	tests/integration/test_security.py
 
 test-matrix: $(READY)
 	@KOKESHI_TEST_OPENSEARCH_VERSION=2.19 KOKESHI_TEST_ELASTICSEARCH_VERSION=8.19 \

@@ -29,6 +29,7 @@ from kokeshi.embedded import EmbeddedEngine
 from kokeshi.errors import EmbeddedError
 
 USER = "kokeshi-admin"
+VERSION = os.environ.get("KOKESHI_TEST_ELASTICSEARCH_VERSION", "9.4")
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def secured_engine() -> Iterator[Secured]:
     engine = EmbeddedEngine(
         folder / "home",
         engine="elasticsearch",
-        version="9.4",
+        version=VERSION,
         heap="512m",
         settings=SETTINGS,
         config_files=build_config_files(authority, password),
@@ -173,15 +174,15 @@ def _start(engine: EmbeddedEngine) -> str:
 def wait_for_login(secured: Secured, seconds: float = 60.0) -> None:
     """Wait until the superuser is let in and the cluster is ready."""
     deadline = time.monotonic() + seconds
-    while not _is_let_in(secured):
+    while trouble := _find_trouble(secured):
         if time.monotonic() > deadline:
-            pytest.fail(f"{secured.user} is not let in at {secured.url}")
+            pytest.fail(f"{secured.user} is not let in at {secured.url}: {trouble}")
         time.sleep(0.5)
 
 
-def _is_let_in(secured: Secured) -> bool:
+def _find_trouble(secured: Secured) -> OSError | None:
     try:
         secured.request("/_cluster/health?wait_for_status=yellow&timeout=30s")
-    except urllib.error.HTTPError:
-        return False
-    return True
+    except OSError as error:  # of urllib: refused, no connection, no answer in time
+        return error
+    return None

@@ -18,7 +18,7 @@ from kokeshi.cli.main import app
 from kokeshi.connect import connect, connect_async
 from kokeshi.engines import Connection, calls
 from kokeshi.errors import EngineError, KokeshiError
-from tests.secured import Secured, make_authority, sign_certificate
+from tests.secured import VERSION, Secured, make_authority, sign_certificate
 
 pytestmark = [pytest.mark.engine, pytest.mark.elasticsearch]
 
@@ -161,6 +161,27 @@ def ask(connection: Connection) -> list[str]:
     return [*found, asyncio.run(awaiting())]
 
 
+def test_an_update_keeps_the_vectors_where_the_version_is_not_told(
+    secured_engine: Secured, folder: Path, kokeshi
+):
+    """An update with a version is read, changed and sent whole, so what is not read would be lost."""
+    prepare(secured_engine, folder, exists=True)
+    line = '{"op": "update", "id": "6", "version": 9, "document": {"price": 1}}\n'
+    (folder / "changes.jsonl").write_text(line)
+
+    def stored() -> dict:
+        secured_engine.request(f"/{INDEX}/_refresh", method="POST")
+        body = {"query": {"ids": {"values": ["6"]}}, "_source": {"exclude_vectors": False}}
+        found = secured_engine.request(f"/{INDEX}/_search", body, "POST")
+        return found["hits"]["hits"][0]["_source"]
+
+    before = stored()
+    assert {"v", "v_64"} <= before.keys()
+    result = kokeshi("apply changes.jsonl", key_with(secured_engine, (*WRITE, "delete")))
+    assert result.exit_code == 0, result.output
+    assert stored() == before | {"price": 1}
+
+
 class TestLogin:
     def test_each_way_to_authenticate_is_accepted(self, secured_engine: Secured):
         token = (
@@ -177,7 +198,7 @@ class TestLogin:
         ways += [{"bearer": token["access_token"]}] if token else []
         for way in ways:
             found = ask(Connection(secured_engine.url, ca_file=str(secured_engine.ca), **way))
-            assert all(text.startswith("Elasticsearch 9.") for text in found)
+            assert all(text.startswith(f"Elasticsearch {VERSION}.") for text in found)
 
     @pytest.mark.parametrize(
         ("way", "who"),
@@ -233,7 +254,7 @@ class TestTLS:
         host, port = secured_engine.url.removeprefix("https://").split(":")
         der = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, int(port))))
         right = Connection(secured_engine.url, fingerprint=sha256(der).hexdigest(), **login)
-        assert all(text.startswith("Elasticsearch 9.") for text in ask(right))
+        assert all(text.startswith(f"Elasticsearch {VERSION}.") for text in ask(right))
         wrong = Connection(secured_engine.url, fingerprint="ab" * 32, **login)
         for text in ask(wrong):
             assert f"its SHA-256 fingerprint is {sha256(der).hexdigest()}" in text
@@ -245,7 +266,7 @@ class TestTLS:
         options = login | {"ca_file": str(secured_engine.ca)}
         pair = {"client_cert": str(certificate), "client_key": str(key)}
         found = ask(Connection(secured_engine.url, **options, **pair))
-        assert all(text.startswith("Elasticsearch 9.") for text in found)
+        assert all(text.startswith(f"Elasticsearch {VERSION}.") for text in found)
         make_authority(tmp_path)
         key, certificate = sign_certificate(tmp_path, "stranger")
         pair = {"client_cert": str(certificate), "client_key": str(key)}

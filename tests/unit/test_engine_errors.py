@@ -187,6 +187,18 @@ class TestWhatAnswers:
         with serving(fixed(403, error), headers=product) as server:
             assert ask(Connection(url_of(server))) == found
 
+    @pytest.mark.parametrize("leaves", [True, False])
+    def test_whether_it_leaves_vectors_out_is_found_without_the_version(self, perform, leaves):
+        refused = fixed(403, {"error": {"type": "security_exception", "reason": "x"}})
+        unknown = fixed(400, {"error": {"type": "illegal_argument_exception", "reason": "x"}})
+        asked = "/kokeshi/_mget?_source_exclude_vectors=false"
+
+        def respond(who: str | None, path: str) -> Answer:
+            return (unknown if path == asked and not leaves else refused)(who, path)
+
+        with serving(respond, headers={"x-elastic-product": "x"}) as server:
+            assert perform(Connection(url_of(server))).leaves_vectors_out == leaves
+
     def test_serverless_has_no_version_to_ask_for(self, monkeypatch):
         pytest.importorskip("boto3", reason="the extra aws is not installed")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")

@@ -16,7 +16,7 @@ OLDEST: dict[Dialect, tuple[int, ...]] = {
 }
 PACKAGES: Final = frozenset({"docker", "tar", "zip", "deb", "rpm"})
 """Build types of OpenSearch; one that was put together otherwise, as the embedded one, has none."""
-QUESTIONS: Final = frozenset({"root", "licence", "authenticate"})
+QUESTIONS: Final = frozenset({"root", "licence", "authenticate", "takes_parameter"})
 """The operations that `identify` performs."""
 DERIVED_SOURCE_SINCE = (3, 6)
 """Derived source exists from OpenSearch 3.0 on, but until 3.5 a scroll or re-index of some hundred
@@ -37,7 +37,8 @@ def identify(connection: Connection) -> Flow[Capabilities]:
     """Ask an engine for its version and licence.
 
     Raises CapabilityError where it is none, too old, or not the one that the connection names. A user who
-    may only use some indices is not told the version: it is then taken for the oldest supported one.
+    may only use some indices is not told the version: it is then taken for the oldest supported one, but
+    for what would lose vectors, which is found out otherwise.
     """
     if connection.aws_service == "aoss":  # serverless: it has no version, and no such address
         return Capabilities("opensearch", OLDEST["opensearch"], derived_source=False)
@@ -56,11 +57,14 @@ def identify(connection: Connection) -> Flow[Capabilities]:
     if dialect == "opensearch":
         derived = version >= DERIVED_SOURCE_SINCE
         return Capabilities(dialect, version, derived_source=derived, native=_is_packaged(answer))
+    derived = version >= ES_DERIVED_SOURCE_SINCE
+    if answer.status == 403:
+        derived = yield takes_parameter("_source_exclude_vectors")
     type_: str | None = yield licence()
     return Capabilities(
         dialect,
         version,
-        derived_source=version >= ES_DERIVED_SOURCE_SINCE,
+        derived_source=derived,
         filter_heuristic=version >= FILTER_HEURISTIC_SINCE,
         base64_vectors=version >= BASE64_VECTORS_SINCE,
         licence=type_,
@@ -81,6 +85,23 @@ def authenticate() -> Call[Answer]:
     refused = frozenset({400, 403, 404, 405})
     return Call(
         "authenticate", "GET", "/_security/_authenticate", lambda answer: answer, accept=refused
+    )
+
+
+def takes_parameter(name: str) -> Call[bool]:
+    """Whether a read by ids takes this parameter; the engine says so before it looks at privileges.
+
+    Elasticsearch has known `_source_exclude_vectors` there for as long as it leaves vectors out. The index
+    need not exist.
+    """
+    return Call(
+        "takes_parameter",
+        "POST",
+        "/kokeshi/_mget",
+        lambda answer: answer.status != 400,
+        body={"ids": ["0"]},
+        params={name: "false"},
+        accept=frozenset({400, 403, 404}),
     )
 
 
