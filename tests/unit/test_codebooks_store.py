@@ -153,7 +153,7 @@ def test_a_codebook_that_is_not_taken_is_an_error():
     flow.send(None)
     assert flow.send({}).operation == "bulk"
     with pytest.raises(EngineError, match=f"codebook {BOOK.digest}: disk is full"):
-        flow.send([calls.BulkItem(BOOK.digest, 429, "disk is full")])
+        flow.send([calls.BulkItem(429, "disk is full")])
 
 
 def check(codes: str = "", *, book: Codebook = BOOK, encoder: str = "model", **changes) -> None:

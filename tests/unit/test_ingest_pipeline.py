@@ -54,7 +54,7 @@ class ScriptedEngine:
         items = []
         for id_, document in zip(ids, lines[1::2], strict=True):
             status = answer if isinstance(answer, int) else answer(id_)
-            items.append(BulkItem(id_, status, None if status < 300 else f"status {status}"))
+            items.append(BulkItem(status, None if status < 300 else f"status {status}"))
             if status < 300:
                 self.stored[id_] = orjson.loads(document)
         return items
@@ -193,7 +193,7 @@ class TestSending:
 
     def test_answers_for_other_documents_than_were_sent_are_an_error(self, sleep):
         engine = ScriptedEngine()
-        engine.bulk = lambda *_: [BulkItem("a", 200)]
+        engine.bulk = lambda *_: [BulkItem(200)]
         with pytest.raises(
             EngineError, match="2 documents were sent, but the engine answered for 1"
         ):

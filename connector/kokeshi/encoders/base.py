@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from kokeshi.types import Float32
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One document as read. row: its number among the documents of its file, from 0. line: from 1."""
 
     row: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -65,11 +65,9 @@ class Call(Generic[T]):
         return orjson.dumps(self.body)
 
 
-@dataclass(frozen=True)
-class BulkItem:
+class BulkItem(NamedTuple):
     """What became of one document of a bulk request. reason: None where it was indexed."""
 
-    id: str
     status: int
     reason: str | None = None
 
@@ -171,7 +169,7 @@ def bulk(index: str, body: bytes) -> Call[list[BulkItem]]:
         lambda answer: [_read_item(item) for item in answer.body.get("items", [])],
         index,
         body,
-        params={"filter_path": "errors,items.*._id,items.*.status,items.*.error"},
+        params={"filter_path": "errors,items.*.status,items.*.error"},
         repeatable=False,  # kokeshi.ingest repeats what was not taken, item by item
     )
 
@@ -404,7 +402,7 @@ def _nothing(_: Answer) -> None:
 def _read_item(item: Json) -> BulkItem:
     (result,) = item.values()
     error = result.get("error")
-    return BulkItem(result["_id"], result["status"], _describe_item(error) if error else None)
+    return BulkItem(result["status"], _describe_item(error) if error else None)
 
 
 def _read_stored(index: str, found: Json) -> Stored:

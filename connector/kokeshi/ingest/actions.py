@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,8 +38,7 @@ class Failure:
         return cls(record.line, reason, record.fields, id_, record.row)
 
 
-@dataclass(frozen=True)
-class Action:
+class Action(NamedTuple):
     """One document, serialised. record: as it was read, for the dead letters. bare: it has no vector.
 
     chunk: the number of the chunk that it was read in.
@@ -56,8 +55,7 @@ class Action:
         return Failure.of(self.record, reason, self.id)
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one action. reason: None where it was indexed. status: 0 where it has no answer."""
 
     action: Action

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from kokeshi.codes.codebook import Codebook
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(NamedTuple):
     """A document with its id and its typed fields, without what a stage after this one makes."""
 
     record: Record
