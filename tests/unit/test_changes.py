@@ -337,19 +337,32 @@ class TestApplying:
         assert counts == {fate: shown[fate] for fate in counts}
         assert report.read == sum(counts.values()) - report.read == 6
 
-    def test_rows_of_a_file_are_refused_before_anything_is_read(self, tmp_path, monkeypatch):
-        np.save(tmp_path / "rows.npy", np.ones((3, 2), np.float32))
-        encoder = {"name": "precomputed", "file": str(tmp_path / "rows.npy")}
-        spec = parse_spec(
-            orjson.dumps(
-                {"index": "rows", "vectors": {"v": {"encoder": encoder, "dimension": 2}}}
-            ).decode()
-        )
+    def test_vectors_of_a_npy_file_stay_and_no_change_takes_a_row_of_it(
+        self, tmp_path, monkeypatch
+    ):
+        """Changes have lines, or a partition of a topic: neither is the row of a document."""
         monkeypatch.chdir(tmp_path)
-        index = Index(spec, MemoryEngine())
-        with pytest.raises(InputError, match=r"vectors\.v\.encoder: changes have no rows"):
-            index.apply(write({"op": "delete", "id": "a"}))
-        assert not index.exists()
+        np.save("rows.npy", np.array([[1, 2], [3, 4]], np.float32))
+        encoder = {"name": "precomputed", "file": "rows.npy"}
+        vectors = {"v": {"encoder": encoder, "dimension": 2, "space": "l2"}}
+        text = orjson.dumps({"index": "rows", "metadata": {"price": "float"}, "vectors": vectors})
+        index = Index(parse_spec(text.decode()), MemoryEngine())
+        Path("documents.jsonl").write_text('{"id": "a"}\n{"id": "b"}\n')
+        index.ingest("documents.jsonl")
+        report = index.apply(
+            write(
+                some("a", price=1),
+                {"op": "index", "document": {"id": "c"}},
+                some("a", 7, price=2),
+                {"op": "delete", "id": "b"},
+            )
+        )
+        assert (report.updated, report.deleted, report.failed) == (2, 1, 1)
+        reason = "vector 'v' has no row in the .npy file, which is for the documents of one source"
+        assert reason in str(report.first_failure)
+        call = calls.get_documents("rows", ["a", "b", "c"], ask_for_vectors=False)
+        found = [one.source for one in index.engine.perform(call)]
+        assert found == [{"id": "a", "price": 2, "v": [1, 2]}, None, None]
 
     def test_only_jsonl_has_changes(self, index, tmp_path):
         path = tmp_path / "changes.csv"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import zip_longest
@@ -18,10 +18,8 @@ from kokeshi.changes.fates import Books, Group, Taken
 from kokeshi.changes.folding import Shape, Step, fold, fold_read
 from kokeshi.changes.making import ChangeMaker
 from kokeshi.changes.model import Change, ChangeReport
-from kokeshi.encoders import Encoder
-from kokeshi.encoders.precomputed import PrecomputedEncoder
 from kokeshi.engines import Call, calls
-from kokeshi.errors import EngineError, InputError
+from kokeshi.errors import EngineError
 from kokeshi.ingest.actions import Action, Failure, Outcome, weigh
 from kokeshi.ingest.failures import FailureLog
 from kokeshi.ingest.pace import Pace
@@ -54,8 +52,6 @@ class Applier:
     Made once, it is cheap to call for each batch of a stream. target: as `Index` makes it, the index is
     there. failures: where changes go that cannot be applied, of the kind "change"; `sync` is the caller's.
     stopped: once it is set, `apply` raises Stopped where it would wait for an engine that is busy or away.
-
-    Raises InputError where a vector comes from the rows of a file, which changes do not have.
     """
 
     def __init__(
@@ -66,7 +62,6 @@ class Applier:
         pacing: Pacing | None = None,
         stopped: threading.Event | None = None,
     ) -> None:
-        check_encoders(target.encoders)
         self._target = target
         self._failures = failures
         self._shape = Shape(target.spec, target.encoders)
@@ -219,16 +214,6 @@ class Applier:
     def _sleep(self, seconds: float) -> None:
         if self._stopped.wait(seconds):
             raise Stopped
-
-
-def check_encoders(encoders: Mapping[str, Encoder]) -> None:
-    """Raise InputError where a vector comes from the rows of a file, which changes do not have."""
-    for name, encoder in encoders.items():
-        if isinstance(encoder, PrecomputedEncoder) and encoder.column is None:
-            raise InputError(
-                f"vectors.{name}.encoder: changes have no rows in a .npy file; give their vectors in a "
-                "column (option column), or an encoder that makes them"
-            )
 
 
 def _batches(changes: Iterable[Change | Failure]) -> Iterator[list[Change | Failure]]:

@@ -70,7 +70,7 @@ def _sources(spec: IndexSpec, name: str, encoder: Encoder) -> frozenset[str] | N
     """Return the fields that a vector is made from; None where any may be."""
     template = spec.vectors[name].template
     if isinstance(encoder, PrecomputedEncoder):
-        return frozenset({encoder.column or ""})
+        return frozenset({encoder.column} if encoder.column else ())
     if isinstance(encoder, RecordEncoder) or template is None:
         return None
     return frozenset(template.fields)

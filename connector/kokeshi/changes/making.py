@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from kokeshi.changes.folding import Step
-from kokeshi.encoders import CacheCounts, Encoder, Record, RecordEncoder, cache_counts
+from kokeshi.encoders import NO_ROW, CacheCounts, Encoder, Record, RecordEncoder, cache_counts
 from kokeshi.encoders.cache import CachedEncoder
 from kokeshi.ingest.actions import Action, Failure
 from kokeshi.ingest.making import Maker
@@ -89,7 +89,7 @@ def _whole(step: Step, id_field: str) -> Record:
     last = step.changes[-1].record
     value = step.fields.get(id_field)
     kept = isinstance(value, str | int) and str(value) == step.id and not isinstance(value, bool)
-    return Record(last.row, last.line, step.fields | {id_field: value if kept else step.id})
+    return Record(NO_ROW, last.line, step.fields | {id_field: value if kept else step.id})
 
 
 def _without_vectors(step: Step) -> Action:

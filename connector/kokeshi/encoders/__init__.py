@@ -1,6 +1,7 @@
 """Encoders: text (or whatever a document names) to vectors. Found by entry point, checked once."""
 
 from kokeshi.encoders.base import (
+    NO_ROW,
     ClosableEncoder,
     Encoder,
     QueryEncoder,
@@ -13,6 +14,7 @@ from kokeshi.encoders.checks import check_query, embed_query, embed_records
 from kokeshi.encoders.registry import encoder_names, load_encoder
 
 __all__ = [
+    "NO_ROW",
     "CacheCounts",
     "ClosableEncoder",
     "Encoder",

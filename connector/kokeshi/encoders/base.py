@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from kokeshi.types import Float32
+
+NO_ROW: Final = -1
+"""`Record.row` of a document that was not read beside a file of vectors: none of its rows belongs to it."""
 
 
 class Record(NamedTuple):

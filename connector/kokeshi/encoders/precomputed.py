@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from kokeshi.encoders.base import Record
+from kokeshi.encoders.base import NO_ROW, Record
 from kokeshi.encoders.options import parse_options
 from kokeshi.errors import EncoderError, InputError
 from kokeshi.schema.base import Model
 from kokeshi.types import Float32
+
+ELSEWHERE: Final = (
+    "has no row in the .npy file, which is for the documents of one source; give vectors in a column "
+    "(option column), or an encoder that makes them"
+)
 
 
 class PrecomputedEncoder:
@@ -51,10 +56,13 @@ class PrecomputedEncoder:
         self, vectors: Float32, records: Sequence[Record], rows: Float32
     ) -> dict[int, str]:
         places = np.fromiter((record.row for record in records), np.int64, len(records))
-        there = places < len(rows)
+        there = (places >= 0) & (places < len(rows))
         vectors[there] = rows[places[there]]
-        reason = f"has no row in the .npy file, which ends after {len(rows)} documents"
-        return {int(position): reason for position in np.flatnonzero(~there)}
+        ends = f"has no row in the .npy file, which ends after {len(rows)} documents"
+        return {
+            int(position): ELSEWHERE if places[position] == NO_ROW else ends
+            for position in np.flatnonzero(~there)
+        }
 
     def _fill_from_column(self, vectors: Float32, records: Sequence[Record]) -> dict[int, str]:
         reasons = {}

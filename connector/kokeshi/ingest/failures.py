@@ -16,7 +16,7 @@ from typing import IO, Any, Literal
 
 import orjson
 
-from kokeshi.encoders import Record
+from kokeshi.encoders import NO_ROW, Record
 from kokeshi.errors import InputError
 from kokeshi.ingest.actions import Failure
 from kokeshi.ingest.ids import IdSet
@@ -170,7 +170,7 @@ class DeadLetters:
             document, line = entry[kind], entry["line"]
             if isinstance(document, dict) and line >= newer.get(entry["id"], 0):
                 row = entry.get("row")
-                yield Record(sys.maxsize if row is None else row, line, document)
+                yield Record(NO_ROW if row is None else row, line, document)
             elif isinstance(document, dict):
                 self.replaced += 1
             elif document is not None:

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kokeshi.changes.applying import check_encoders
 from kokeshi.changes.model import ChangeReport
 from kokeshi.changes.session import check_changes
 from kokeshi.encoders import close_encoders
@@ -134,8 +133,6 @@ def reindex(
     with _pinned(index) as spec:
         version = Index(spec_of(spec, family.next_name), index.engine)
         try:
-            if differences:
-                check_encoders(version.encoders)
             return _Rebuild(version, family, source, differences, gate, options, on_progress).run()
         finally:
             close_encoders(version.encoders.values())
