@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Final, cast
 
 from kokeshi.errors import InputError
+from kokeshi.files import write_whole
 
 _GZIP: Final = b"\x1f\x8b"
 
@@ -67,16 +67,10 @@ def write_bytes(path: str | Path, content: bytes, *, force: bool = False) -> Non
 
     Raises InputError where it exists, unless `force`, and where it cannot be written.
     """
-    target = check_output(path, force=force)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        scratch.write_bytes(content)
-        scratch.replace(target)
+        write_whole(check_output(path, force=force), content)
     except OSError as error:
         raise InputError(f"{path}: {_why(error, 'cannot be written')} (--output)") from None
-    finally:
-        with suppress(OSError):  # it has taken its place, or could not even be made
-            scratch.unlink()
 
 
 def _why(error: OSError, otherwise: str) -> str:

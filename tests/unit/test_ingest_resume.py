@@ -221,7 +221,7 @@ class TestCheckpointFile:
         assert not (tmp_path / "c.json").exists()
 
     def test_a_folder_that_cannot_be_written_is_one_error(self, file, clock, tmp_path):
-        (tmp_path / "c.json.tmp").mkdir()
+        (tmp_path / "c.json").mkdir()
         file.begin({"a": "uuid"})
         clock.now += 10
         with pytest.raises(InputError, match=r"c.json: cannot be written .* or with --no-resume"):

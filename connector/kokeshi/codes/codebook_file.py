@@ -15,19 +15,18 @@ altered anywhere is refused, whatever was hit.
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from secrets import token_hex
 from typing import Final
 
 import numpy as np
 import orjson
 
 from kokeshi.errors import CodebookError
+from kokeshi.files import write_whole
 from kokeshi.types import Float32, Json
 
 MAGIC: Final = b"KOKESHI\n"
@@ -111,23 +110,11 @@ def read_file(path: str | Path) -> bytes:
 
 
 def write_file(path: str | Path, data: bytes) -> None:
-    """Write a file whole or not at all; raises CodebookError where it cannot be written.
-
-    It is written beside its place first, and takes that at once when it is complete.
-    """
-    target = Path(path)
-    scratch = target.with_name(f".{target.name}.{token_hex(4)}")
+    """Write a file whole or not at all; raises CodebookError where it cannot be written."""
     try:
-        with scratch.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(target)
+        write_whole(Path(path), data)
     except OSError as error:
         raise CodebookError(f"codebook {path}: cannot be written: {_why(error)}") from None
-    finally:
-        with suppress(OSError):  # it has taken its place, or could not even be made
-            scratch.unlink()
 
 
 def _why(error: OSError) -> str:

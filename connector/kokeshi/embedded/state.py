@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kokeshi.embedded.network import Endpoint
 from kokeshi.embedded.process import is_alive, wait_until_group_gone
+from kokeshi.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,8 @@ def state_path(home: Path, engine: str) -> Path:
 
 def write_state(home: Path, state: EngineState) -> None:
     """Replace the state file; a reader sees the old one or the new one."""
-    path = state_path(home, state.engine)
-    scratch = path.with_suffix(".new")
-    scratch.write_text(json.dumps(dataclasses.asdict(state)), "utf-8")
-    scratch.replace(path)
+    content = json.dumps(dataclasses.asdict(state)).encode()
+    write_whole(state_path(home, state.engine), content, durable=False)
 
 
 def read_state(home: Path, engine: str, patience: float = 0.0) -> EngineState | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 
 from kokeshi.encoders import Encoder
 from kokeshi.errors import InputError
+from kokeshi.files import write_whole
 from kokeshi.ingest.actions import Position
 from kokeshi.ingest.failures import base_name
 from kokeshi.ingest.ledger import Ledger, Tally
@@ -184,10 +184,9 @@ class CheckpointFile:
         )
 
     def _write(self, checkpoint: Checkpoint) -> None:
-        fresh = self._path.with_name(self._path.name + ".tmp")
-        try:
-            fresh.write_text(checkpoint.model_dump_json())
-            os.replace(fresh, self._path)  # noqa: PTH105 (says that it replaces)
+        content = checkpoint.model_dump_json().encode()
+        try:  # not durable: what a power cut leaves unreadable begins anew, and a disk can take long
+            write_whole(self._path, content, durable=False)
         except OSError as error:
             raise InputError(
                 f"{self._path}: cannot be written ({(error.strerror or 'no reason given').lower()}), but an "
