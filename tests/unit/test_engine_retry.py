@@ -22,6 +22,7 @@ from tests.servers import (
     OPENSEARCH,
     closed_port,
     fixed,
+    limit,
     read_request,
     reply,
     serving,
@@ -53,6 +54,9 @@ class Client:
         done = self._engine.perform(call)
         return self._loop.run_until_complete(done) if self._loop else done
 
+    def limit(self, seconds: float) -> None:
+        limit(self._engine, seconds)
+
     def close(self) -> None:
         done = self._engine.close()
         if self._loop:
@@ -78,9 +82,9 @@ class TestAway:
 
         def restart(port: int) -> None:
             with serving(fixed(200, ANSWER), port=port):
-                back.wait(10)
+                back.wait(60)
 
-        with serving(fixed(200, ANSWER)) as server:
+        with serving(fixed(200, ANSWER), port=closed_port()) as server:
             asking = client(url_of(server))
             asking.perform(SEARCH)
             port = server.server_port
@@ -93,8 +97,9 @@ class TestAway:
 
     def test_one_that_stays_away_ends_in_one_error(self, client):
         with serving(fixed(200, ANSWER)) as server:
-            asking = client(url_of(server), timeout=1)
+            asking = client(url_of(server))
             asking.perform(SEARCH)
+        asking.limit(2)
         tried = r"engine not reachable \(connection refused, tried \d+ times in \d+\.\d s\)"
         with pytest.raises(EngineError, match=tried):
             asking.perform(SEARCH)
@@ -142,9 +147,7 @@ class TestHangingUp:
     def test_what_may_have_been_done_is_not_done_twice(self, client):
         with speaking(answering(1), answering(1), answering(5)) as url:
             asking = client(url, engine="opensearch")
-            with pytest.raises(
-                EngineError, match=r"closed without an answer; is it an https:// address"
-            ):
+            with pytest.raises(EngineError, match=r"closed without an answer$"):
                 asking.perform(CREATE)
 
     def test_in_the_end_it_is_one_error(self, client):
@@ -225,25 +228,33 @@ class TestBusy:
         assert (caught.value.status, caught.value.retryable) == (503, True)
 
     def test_the_deadline_ends_it_too(self, client):
-        with (
-            serving(Busy(99, 429)) as server,
-            pytest.raises(EngineError, match=r"busy: later \(tried \d+ times in \d+\.\d s\)"),
-        ):
-            client(url_of(server), timeout=0.7).perform(SEARCH)
+        busy = Busy(0, 429)
+        with serving(busy) as server:
+            asking = client(url_of(server))
+            asking.perform(SEARCH)
+            busy.left = 99
+            asking.limit(2)
+            with pytest.raises(EngineError, match=r"busy: later \(tried \d+ times in \d+\.\d s\)"):
+                asking.perform(SEARCH)
 
 
 class TestSlow:
     def test_a_slow_search_is_not_repeated(self, client):
-        done = threading.Event()
+        come, done = threading.Event(), threading.Event()
 
         def slow(_: str | None, path: str) -> tuple[int, bytes]:
-            if path != "/":
-                done.wait(5)
+            if "_search" in path:
+                come.set()
+                done.wait(60)
             return 200, orjson.dumps(ANSWER)
 
         with serving(slow) as server:
+            asking = client(url_of(server))
+            asking.perform(CREATE)
+            asking.limit(0.4)
             with pytest.raises(EngineError, match="no answer within 0.4 s; is it busy"):
-                client(url_of(server), timeout=0.4).perform(SEARCH)
+                asking.perform(SEARCH)
+            assert come.wait(60)  # the server may be behind
             done.set()
             asked = [what for what, _, _ in server.seen if what.startswith("POST")]
         assert len(asked) == 1
@@ -273,7 +284,8 @@ class TestNodes:
             assert asking.perform(CREATE) is None
 
     def test_one_that_accepts_and_hangs_does_not_use_up_the_deadline(self, client, monkeypatch):
-        monkeypatch.setattr(retry, "PROBE_S", 0.2)
+        # short, but enough for the other one on any machine
+        monkeypatch.setattr(retry, "PROBE_S", 2.0)
         with (
             socket.create_server(("127.0.0.1", 0)) as hanging,
             serving(fixed(200, ANSWER)) as server,
@@ -310,7 +322,7 @@ class TestClosing:
             asking = client(url)
             asking.perform(SEARCH)
             asking.close()
-            assert ended.acquire(timeout=5)
+            assert ended.acquire(timeout=60)
 
     def test_also_after_an_error(self, client):
         ended = threading.Semaphore(0)
@@ -325,7 +337,7 @@ class TestClosing:
             with pytest.raises(EngineError, match="x: y"):
                 asking.perform(SEARCH)
             asking.close()
-            assert ended.acquire(timeout=5)
+            assert ended.acquire(timeout=60)
 
     def test_a_second_time_does_nothing_and_use_is_one_error(self, client):
         with serving(fixed(200, ANSWER)) as server:

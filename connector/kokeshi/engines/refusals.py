@@ -139,7 +139,7 @@ def _describe_trouble(tried: Tried, error: TransportError, connection: Connectio
         return f"no answer within {limit:g} s{often}; is it busy, or is the address wrong?"
     if error.trouble == "dropped":
         plain = connection.urls[0].startswith("http:")
-        hint = "; is it an https:// address?" if plain else ""
+        hint = "; is it an https:// address?" if plain and not tried.known else ""
         return f"the connection was closed without an answer{often}{hint}"
     return (
         f"engine not reachable ({error.detail}{often}); check the address, "

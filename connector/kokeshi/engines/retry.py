@@ -57,11 +57,15 @@ class Wait:
 
 @dataclass(frozen=True)
 class Tried:
-    """What a call came to: the last outcome, how often it was tried and for how many seconds."""
+    """What a call came to: the last outcome, how often it was tried and for how many seconds.
+
+    known: whether the engine has ever answered, so that its address is right.
+    """
 
     outcome: Outcome
     times: int
     seconds: float
+    known: bool
 
     def __str__(self) -> str:
         return f"tried {self.times} times in {self.seconds:.1f} s"
@@ -106,7 +110,8 @@ class Exchange:
             self._nodes.settle(node, outcome)
             wait = self._next_wait(outcome, sent=sent)
             if wait is None or wait >= self._left:
-                return Tried(outcome, times, time.monotonic() - self._started)
+                seconds = time.monotonic() - self._started
+                return Tried(outcome, times, seconds, self._nodes.known)
             if wait:
                 yield Wait(wait)
 
