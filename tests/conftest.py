@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from kokeshi import EmbeddedEngine
 from kokeshi.connect import connect
@@ -35,6 +36,10 @@ NOT_ACCEPTED = (
 
 # what an earlier run of the tests encoded must not answer in place of an encoder under test
 os.environ.setdefault("KOKESHI_EMBEDDING_CACHE", "off")
+
+# how long one example takes depends on the machine, not on the property
+settings.register_profile("kokeshi", deadline=None)
+settings.load_profile("kokeshi")
 
 # a shell starts background jobs with Ctrl-C ignored, which every child here would inherit
 signal.signal(signal.SIGINT, signal.default_int_handler)

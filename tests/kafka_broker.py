@@ -17,11 +17,12 @@ from kokeshi.embedded.folders import cache_folder, engine_account, make_folder
 from kokeshi.embedded.java import Jdk, find_jdks
 from kokeshi.embedded.locks import hold_lock
 from kokeshi.embedded.manifest import find_damage, sha256_of, write_manifest
-from kokeshi.embedded.network import HOST, find_free_port
+from kokeshi.embedded.network import HOST
+from tests.servers import closed_port
 
 PINNED = Path(__file__).with_name("kafka")
 OLDEST_JAVA = 17
-START_S = 60.0
+START_S = 120.0
 
 # one of everything, and nothing that a test would wait for
 PROPERTIES = """
@@ -38,7 +39,6 @@ transaction.state.log.num.partitions=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 broker.heartbeat.interval.ms=100
-broker.session.timeout.ms=1000
 controller.quorum.election.timeout.ms=200
 controller.quorum.election.backoff.max.ms=200
 group.initial.rebalance.delay.ms=0
@@ -62,7 +62,7 @@ class Broker:
         self._home = ensure_assembled(self._jdk)
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = find_free_port()
+        self.port = closed_port()
         self.bootstrap = f"{HOST}:{self.port}"
         self._properties = folder / "server.properties"
         write_properties(self._properties, self.port)
@@ -108,7 +108,7 @@ class Broker:
         # a client of its own each time: one that was refused waits longer and longer
         try:
             AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0}).list_topics(
-                timeout=0.5
+                timeout=2.0
             )
         except KafkaException:
             return False
@@ -117,7 +117,7 @@ class Broker:
 
 def write_properties(path: Path, port: int) -> None:
     path.write_text(
-        PROPERTIES.format(host=HOST, port=port, controller=find_free_port(), folder=path.parent)
+        PROPERTIES.format(host=HOST, port=port, controller=closed_port(), folder=path.parent)
     )
 
 
@@ -161,7 +161,7 @@ def _assemble(jdk: Jdk, folder: Path) -> None:
 def _format(jdk: Jdk, target: Path) -> None:
     """Make an empty storage, which takes some seconds; a broker begins with a copy."""
     properties = target / "server.properties"
-    write_properties(properties, find_free_port())
+    write_properties(properties, closed_port())
     cluster = "kokeshi-tests-cluster1"  # 22 characters, as an id has
     tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
     done = subprocess.run(

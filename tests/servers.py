@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import http.server
+import random
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
+
+from kokeshi.engines.http import AsyncHttpEngine, HttpEngine
 
 OPENSEARCH = {"version": {"number": "3.6.0", "distribution": "opensearch"}}
 ELASTICSEARCH = {"version": {"number": "9.4.3"}}
@@ -45,6 +49,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Nothing on the terminal."""
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    """Of 5, the usual number, a hundred clients at once are kept waiting for seconds by the kernel."""
+
+
 @contextmanager
 def serving(
     respond: Respond,
@@ -58,8 +68,7 @@ def serving(
 
     `seen` of the server lists the requests: method and path, headers, body.
     """
-    with http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
-        server.daemon_threads = True
+    with Server(("127.0.0.1", port), Handler) as server:
         server.respond, server.seen, server.connections = respond, [], []
         server.headers = {"content-type": content_type, **(headers or {})}
         server.handle_error = lambda *_: None  # a client that hangs up in the handshake
@@ -145,9 +154,20 @@ def fixed(status: int, body: object) -> Respond:
 
 
 def closed_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Return a port that nobody listens on.
+
+    It lies below those that the system hands out, so that it goes to nobody else before it is used, or
+    while who listened on it is away.
+    """
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+def limit(engine: HttpEngine | AsyncHttpEngine, seconds: float) -> None:
+    """Give further calls of a client so long; those before it, which must succeed, had all the time."""
+    engine.connection = engine._link.connection = replace(engine.connection, timeout=seconds)
 
 
 def tls_of(folder: Path, name: str) -> ssl.SSLContext:

@@ -181,7 +181,7 @@ def test_a_shard_without_a_copy_is_an_error_not_fewer_hits(
     with an_index(cluster, book, "red", shards=3, replicas=0, delay="0s") as index:
         index.ingest(write(tmp_path / "rows.jsonl", range(BEFORE)))
         cluster.kill(next(name for name in NAMES if name != cluster.manager()))
-        with Index.open(index.spec, Connection(cluster.urls, timeout=3)) as hasty:
+        with Index.open(index.spec, Connection(cluster.urls, retries=2)) as hasty:
             with pytest.raises(EngineError, match="search of 'cluster-red'.*1 of 3 shards"):
                 hasty.search(vector=VECTORS[0], plan="exact")
             with pytest.raises(EngineError, match="count of 'cluster-red'.*1 of 3 shards"):

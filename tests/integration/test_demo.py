@@ -25,7 +25,7 @@ from kokeshi.embedded.folders import cache_folder, engine_account
 from kokeshi.embedded.java import choose, find_jdks
 from kokeshi.errors import EmbeddedError
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 COMMAND = [str(Path(sys.executable).with_name("kokeshi")), "demo", "--products", "1000"]
 CACHE = cache_folder(engine_account())
@@ -76,7 +76,7 @@ class Demo:
                     break
             else:
                 pytest.fail(f"no line has '{sign}':\n{seen}")
-            rest, _ = process.communicate(timeout=90)
+            rest, _ = process.communicate(timeout=240)
         return process.returncode, seen + rest
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -86,7 +86,7 @@ class Demo:
             text=True,
             cwd=self.folder,
             env=self.environment,
-            timeout=300,
+            timeout=500,
         )
 
     def processes(self) -> list[str]:
@@ -137,7 +137,7 @@ def test_killed(demo: Demo, moment: str) -> None:
     """Nothing survives it, and the next run, which is the next test's, gets past that moment."""
     code, _ = demo.interrupt(moment, signal.SIGKILL)
     assert code == -signal.SIGKILL
-    demo.wait_until_gone(40)
+    demo.wait_until_gone(90)
 
 
 @pytest.mark.parametrize("moment", ["starting the engine", "ingesting"])

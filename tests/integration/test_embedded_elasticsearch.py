@@ -29,6 +29,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 VARIABLE = "KOKESHI_ACCEPT_ELASTIC_LICENSE"
 HEAP = "512m"
+GONE_S = 60.0
+"""For an engine to end: its guard gives it 30 s before it kills it."""
 OWNER = """
 import sys, time
 from kokeshi.embedded import EmbeddedEngine
@@ -131,7 +133,7 @@ def test_a_killed_owner_leaves_nothing(home: Path) -> None:
         processes = group_of(state.pid)
         owner.kill()
         owner.wait()
-        assert all_gone(processes, 40.0)
+        assert all_gone(processes, GONE_S)
     assert running_engine(home) is None
 
 
@@ -143,7 +145,7 @@ def test_a_killed_guard_leaves_nothing(home: Path) -> None:
     guard = engine._guard
     assert guard is not None
     guard._process.kill()
-    assert all_gone(processes, 40.0)
+    assert all_gone(processes, GONE_S)
     assert running_engine(home) is None
     engine.stop()
 
@@ -157,8 +159,8 @@ def test_an_owner_that_ends_while_starting_leaves_nothing(
         try:
             processes = wait_for_server(home)
             owner.send_signal(number)
-            assert all_gone(processes, 40.0)
-            assert owner.wait(60) != 0
+            assert all_gone(processes, GONE_S)
+            assert owner.wait(GONE_S) != 0
         finally:
             owner.kill()
 

@@ -20,9 +20,9 @@ from kokeshi.connect import connect, connect_async
 from kokeshi.engines import Connection, calls
 from kokeshi.errors import EmbeddedError, EngineError
 from tests.relay import relay
-from tests.servers import closed_port
+from tests.servers import closed_port, limit
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 INDEX = "failures"
 SEARCH = calls.search(INDEX, {"size": 3, "sort": ["n"]})
@@ -76,7 +76,7 @@ def test_where_every_search_breaks_it_is_one_error(engine_url: str):
     with (
         breaking(engine_url, every=1) as url,
         connect(Connection(url, retries=2)) as engine,
-        pytest.raises(EngineError, match=r"closed without an answer, tried 4 times in \d\.\d s"),
+        pytest.raises(EngineError, match=r"closed without an answer, tried 4 times in \d+\.\d s"),
     ):
         engine.perform(SEARCH)
 
@@ -99,7 +99,8 @@ def own_engine() -> Iterator[EmbeddedEngine]:
 class TestRestart:
     def test_searches_outlast_a_restart(self, own_engine: EmbeddedEngine):
         url = own_engine.start()
-        with connect(Connection(url, timeout=120)) as engine, ThreadPoolExecutor(2) as pool:
+        patient = Connection(url, timeout=240, retries=200)  # the start may take a minute and more
+        with connect(patient) as engine, ThreadPoolExecutor(2) as pool:
             assert ids(engine.perform(SEARCH)) == EXPECTED
             own_engine.stop()
             waiting = [pool.submit(engine.perform, SEARCH) for _ in range(2)]
@@ -111,12 +112,14 @@ class TestRestart:
     ):
         url = own_engine.start()
         pid = own_engine.status().pid
-        with connect(Connection(url, timeout=2)) as engine:
+        with connect(Connection(url)) as engine:
             assert ids(engine.perform(SEARCH)) == EXPECTED
+            limit(engine, 2)
             os.kill(pid, signal.SIGSTOP)
             try:
                 with pytest.raises(EngineError, match="no answer within 2 s; is it busy"):
                     engine.perform(SEARCH)
             finally:
                 os.kill(pid, signal.SIGCONT)
+            limit(engine, 60)
             assert ids(engine.perform(SEARCH)) == EXPECTED

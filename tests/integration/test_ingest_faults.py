@@ -29,7 +29,7 @@ from tests.engines import SERVERS
 from tests.relay import Fate, relay
 from tests.servers import closed_port
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
 COUNT = 4_000
 SPEC = """
@@ -165,8 +165,9 @@ def test_dead_letters_that_were_corrected_are_indexed(index: Index, folder: Path
 # --- the client is killed
 
 
-def start_client(url: str, *, batch_mb: str = "0.01") -> subprocess.Popen:
-    code = "from kokeshi.cli.main import run; run()"
+def start_client(url: str, *, batch_mb: str = "0.01", first: str = "") -> subprocess.Popen:
+    """Start the command. first: Python that its process runs before."""
+    code = f"{first}from kokeshi.cli.main import run; run()"
     options = ["--batch-mb", batch_mb, "--connections", "2", "--url", url]
     return subprocess.Popen(
         [sys.executable, "-c", code, "ingest", "in.jsonl", *options],
@@ -175,11 +176,28 @@ def start_client(url: str, *, batch_mb: str = "0.01") -> subprocess.Popen:
     )
 
 
-def kill_when(client: subprocess.Popen, is_time: Callable[[], bool]) -> None:
-    while client.poll() is None and not is_time():
-        time.sleep(0.01)
-    client.kill()
-    _, problem = client.communicate()
+EAGER = "from kokeshi.ingest import checkpoint; checkpoint.EVERY_S = 0.0; "
+"""Writes a checkpoint whenever there is something to write."""
+
+
+def kill_when(url: str, is_time: Callable[[], bool]) -> None:
+    """Kill a client at its time. What it sends from then on waits, so that it cannot end before."""
+    killed = threading.Event()
+
+    def decide(_: int) -> Fate:
+        if is_time():
+            killed.wait()
+        return "slow"
+
+    with relay(url, decide, of="_bulk") as address:
+        client = start_client(address, first=EAGER)
+        try:
+            while client.poll() is None and not is_time():
+                time.sleep(0.01)
+        finally:
+            client.kill()
+            killed.set()
+        _, problem = client.communicate()
     assert client.returncode == -signal.SIGKILL, f"it ended before it could be killed: {problem}"
 
 
@@ -192,11 +210,7 @@ def has_settled(rows: int) -> bool:
 def test_the_same_command_completes_what_a_killed_client_began(
     index: Index, engine_url: str, folder: Path, settled: int
 ):
-    if settled:
-        with slow_bulk(engine_url) as slow:
-            kill_when(start_client(slow), lambda: has_settled(settled))
-    else:
-        kill_when(start_client(engine_url), index.exists)
+    kill_when(engine_url, lambda: has_settled(settled) if settled else index.exists())
     client = start_client(engine_url, batch_mb="1")
     _, problem = client.communicate()
     assert client.returncode == 2, problem.decode()[-3000:]  # some documents are poison
@@ -238,12 +252,6 @@ def is_killed_at(url: str, *, request: int, fate: Fate) -> bool:
 
 
 # --- the engine is busy, blocked, cut off or killed
-
-
-@contextmanager
-def slow_bulk(url: str) -> Iterator[str]:
-    with relay(url, lambda _: "slow", of="_bulk") as address:
-        yield address
 
 
 @pytest.mark.parametrize("what", ["busy", pytest.param("reset", marks=pytest.mark.slow), "lost"])
@@ -398,7 +406,7 @@ def test_an_engine_that_is_killed_and_started_again_loses_nothing(kind: str, fol
 
     def kill(progress) -> None:
         if progress.indexed >= COUNT // 2 and not restarted:
-            os.kill(engine.status().pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
             restarted.append(starter.submit(engine.start))
 
     with (
@@ -406,6 +414,7 @@ def test_an_engine_that_is_killed_and_started_again_loses_nothing(kind: str, fol
         ThreadPoolExecutor(1) as starter,
         Index.open(parse_spec(SPEC.format(name="killed")), engine.start()) as index,
     ):
+        pid = engine.status().pid  # under load it may not answer in time to say it
         index.ingest("in.jsonl", pacing=SMALL, on_progress=kill)
         restarted[0].result()
         check(index, folder, COUNT)

@@ -20,7 +20,7 @@ from kokeshi.errors import InputError
 from kokeshi.ingest.checkpoint import load_checkpoint
 from kokeshi.schema import parse_spec
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 COUNT = 6_000
 SHARDS = 3
@@ -30,14 +30,18 @@ metadata: {{price: float}}
 vectors:
   v: {{encoder: {{name: precomputed, column: vec}}, dimension: 2}}
 """
-SLOW = """
-import time
+STAYING = """
+import pathlib, time
 from kokeshi import Connection, Index
-from kokeshi.ingest import Pacing, Shard
+from kokeshi.ingest import Pacing, Shard, checkpoint
+checkpoint.EVERY_S = 0.0
+written = pathlib.Path("in.2-of-{shards}.checkpoint.json")
+def stay(_):
+    while written.exists(): time.sleep(0.05)
 with Index.open("kokeshi.yaml", Connection({url!r})) as index:
-    slowly = lambda _: time.sleep(0.05)
-    index.ingest("in.jsonl", shard=Shard(2, {shards}), pacing=Pacing(8_000), on_progress=slowly)
+    index.ingest("in.jsonl", shard=Shard(2, {shards}), pacing=Pacing(8_000), on_progress=stay)
 """
+"""Ingests until its first checkpoint, and then does not end before it is killed."""
 
 
 @pytest.fixture
@@ -99,7 +103,7 @@ def test_shards_that_start_at_once_ingest_everything_once(index: Index, engine_u
 
 @pytest.mark.slow
 def test_a_shard_that_was_killed_goes_on_beside_the_others(index: Index, engine_url: str):
-    code = SLOW.format(url=engine_url, shards=SHARDS)
+    code = STAYING.format(url=engine_url, shards=SHARDS)
     killed = subprocess.Popen([sys.executable, "-c", code])
     others = [start(engine_url, shard) for shard in (1, 3)]
     path = Path("in.2-of-3.checkpoint.json")

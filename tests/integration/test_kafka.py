@@ -26,12 +26,13 @@ from kokeshi.kafka.following import FollowReport
 from kokeshi.kafka.messages import Versions
 from kokeshi.kafka.topics import TopicLag, TopicSettings
 from kokeshi.schema import parse_spec
+from tests.relay import Fate, relay
 from tests.servers import closed_port
 
 confluent_kafka = pytest.importorskip("confluent_kafka")
 from tests.kafka_broker import Broker, BrokerError  # noqa: E402 (imports confluent_kafka)
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 SPEC = """
 index: {name}
@@ -42,7 +43,7 @@ vectors:
 settings: {{refresh_interval: "-1"}}
 """
 PARTITIONS = 4
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 State = dict[str, float]
 """id -> price."""
@@ -271,7 +272,7 @@ def start(stream: Stream, url: str, cwd: Path, *options: str) -> subprocess.Pope
     cwd.mkdir(exist_ok=True)
     (cwd / "kokeshi.yaml").write_bytes(Path("kokeshi.yaml").read_bytes())
     # a member that was killed keeps its partitions for so long
-    (cwd / "kafka.properties").write_text("session.timeout.ms=2000\nheartbeat.interval.ms=500\n")
+    (cwd / "kafka.properties").write_text("session.timeout.ms=6000\nheartbeat.interval.ms=500\n")
     code = "from kokeshi.cli.main import run; run()"
     config = ["--kafka-config", "kafka.properties"]
     command = ["follow", stream.name, "--bootstrap", stream.broker.bootstrap, "--group", "tests"]
@@ -300,6 +301,29 @@ def end(process: subprocess.Popen[bytes]) -> str:
     return shown.decode()
 
 
+def kill_after_a_commit(stream: Stream, url: str, folder: Path) -> None:
+    """Kill who follows a topic after a commit; what it sends then waits, so that it gets no further."""
+    behind, killed = stream.lag().messages, threading.Event()
+
+    def has_committed() -> bool:
+        return stream.lag().messages < behind
+
+    def decide(_: int) -> Fate:
+        if has_committed():
+            killed.wait()
+        return "pass"
+
+    with relay(url, decide, of="_bulk") as address:
+        process = start(stream, address, folder)
+        try:
+            wait_until(has_committed, process)
+        finally:
+            process.kill()
+            killed.set()
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_what_is_killed_is_completed_by_the_same_command(
     one_index: Index, stream: Stream, folder: Path, opensearch_url: str, kills: int
@@ -307,12 +331,7 @@ def test_what_is_killed_is_completed_by_the_same_command(
     stream.mix(0, 8_000)
     stream.send("poison", b"{no json")
     for _ in range(kills):
-        behind = stream.lag().messages
-        process = start(stream, opensearch_url, folder)
-        wait_until(lambda behind=behind: stream.lag().messages < behind, process)
-        process.kill()
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
+        kill_after_a_commit(stream, opensearch_url, folder)
     behind = stream.lag().messages
     assert 0 < behind < stream.sent
     process = start(stream, opensearch_url, folder, "--until-end", "--json")
@@ -399,9 +418,9 @@ def test_a_broker_that_is_restarted_is_waited_for(
 
 
 def test_a_topic_that_is_not_there_and_a_broker_that_is_not(broker: Broker, monkeypatch):
-    monkeypatch.setattr(consumer, "ANSWER_S", 2.0)
     with pytest.raises(InputError, match=r"topic 'no-such': Broker: Unknown topic"):
         KafkaTopic(TopicSettings("no-such", broker.bootstrap, "g"))
+    monkeypatch.setattr(consumer, "ANSWER_S", 2.0)
     nobody = f"127.0.0.1:{closed_port()}"
     with pytest.raises(InputError, match=rf"no Kafka broker answers: .*{nobody}.* refused"):
         KafkaTopic(TopicSettings("changes", nobody, "g"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +104,7 @@ def killed(shop: Shop, url: str, what: str, source: Path, point: tuple[str, int,
     spec = shop.folder / "kokeshi.yaml"
     spec.write_text(SPEC.format(name=shop.name) + f"engine: {{url: '{url}'}}\n")
     command = [sys.executable, "-c", KILLED, url, str(spec), str(source), what, *map(str, point)]
-    done = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, timeout=240)
     assert done.returncode == -9, done.stderr
 
 
@@ -238,9 +239,11 @@ class TestSearchesDuringAChange:
         again = shop.with_codes("book")
         with searching(shop, plans=(SCAN,), index=service) as seen:
             assert reindex(again, shop.file(2), options=build_options()).served
-            threading.Event().wait(0.2)
+            deadline = time.monotonic() + 60
+            while seen[-1:] != [(COUNT, frozenset([2]))] and time.monotonic() < deadline:
+                time.sleep(0.05)
         assert {*seen} == {(COUNT, frozenset([generation])) for generation in (1, 2)}
-        assert seen[-1] == (COUNT, frozenset([2]))
+        assert service.search(vector=VECTORS[0], plan=SCAN).hits[0].source["generation"] == 2
         (vector,) = find_status(shop.engine, again.spec).vectors
         assert vector.codebook == vector.here is not None
         # the codebook is that of the version, also where whoever rebuilds has no file either

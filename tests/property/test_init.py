@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -107,7 +106,7 @@ def test_every_document_of_the_sample_fits_the_spec(rows):
     told = {guess.name for guess in guesses if "will be refused" in guess.reason}
     for record in records:
         fields = {name: value for name, value in record.fields.items() if name not in told}
-        typed_fields(replace(record, fields=fields), spec)
+        typed_fields(record._replace(fields=fields), spec)
 
 
 @given(st.binary(max_size=200) | TEXT.map(str.encode))

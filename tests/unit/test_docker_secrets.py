@@ -17,7 +17,7 @@ ENGINES = ["opensearch", "elasticsearch"]
 
 def make_secrets(folder: Path) -> subprocess.CompletedProcess[str]:
     command = ["bash", DOCKER / "secrets.sh", folder]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
 def openssl(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -143,20 +143,26 @@ def test_leftovers_of_a_killed_assembly_go(recipe: Recipe, path_with: Path, tmp_
 
 
 def test_two_processes_assemble_once(recipe: Recipe, path_with: Path, tmp_path: Path) -> None:
-    slow = (path_with / "mvn").read_text().replace("mkdir -p", "sleep 1; mkdir -p")
-    play_maven(path_with, slow)
+    # Maven is not done before the other process waits, however late that comes; a minute ends it
+    waited = tmp_path / "waited"
+    until = f'for n in $(seq 600); do [ -e "{waited}" ] && break; sleep 0.1; done; mkdir -p'
+    play_maven(path_with, (path_with / "mvn").read_text().replace("mkdir -p", until))
     code = (
         "import sys, pathlib\n"
         "from kokeshi.embedded.assemble import ensure_assembled\n"
         "from kokeshi.embedded.java import Jdk\n"
         "from kokeshi.embedded.recipe import read_recipe\n"
-        "pins, cache = map(pathlib.Path, sys.argv[1:])\n"
+        "pins, cache, waited = map(pathlib.Path, sys.argv[1:])\n"
         "jdk = Jdk(pathlib.Path('/opt/jdk'), '21')\n"
-        "ensure_assembled(read_recipe(pins), jdk, cache, lambda e: print(e.stage))\n"
+        "def tell(event):\n"
+        "    print(event.stage)\n"
+        "    if 'Waiting' in event.stage: waited.touch()\n"
+        "ensure_assembled(read_recipe(pins), jdk, cache, tell)\n"
     )
-    command = [sys.executable, "-c", code, str(recipe.folder), str(tmp_path / "cache")]
+    arguments = [recipe.folder, tmp_path / "cache", waited]
+    command = [sys.executable, "-c", code, *map(str, arguments)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    outputs = [process.communicate(timeout=240)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert runs(tmp_path) == 1
     assert sum("Waiting for another process that assembles" in text for text in outputs) == 1

@@ -22,8 +22,9 @@ import json, os, sys, time
 from kokeshi.embedded.launch import Guard
 guard = Guard(json.loads(sys.argv[1]))
 if len(sys.argv) > 2: guard.detach()
-if os.fork() == 0: time.sleep(4); os._exit(0)  # a child that holds the lifeline open
-print(guard.pid, guard._process.pid, flush=True)
+child = os.fork()
+if child == 0: time.sleep(120); os._exit(0)  # it holds the lifeline open
+print(guard.pid, guard._process.pid, child, flush=True)
 time.sleep(60)
 """
 
@@ -33,7 +34,7 @@ def spec(tmp_path: Path) -> dict[str, Any]:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     return {
-        "command": ["sleep", "60"],
+        "command": ["sleep", "120"],
         "environ": {"PATH": os.environ["PATH"]},
         "cwd": str(scratch),
         "log": str(tmp_path / "log"),
@@ -45,7 +46,7 @@ def spec(tmp_path: Path) -> dict[str, Any]:
     }
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -101,12 +102,13 @@ def test_nothing_survives_the_owner(spec: dict[str, Any], number: signal.Signals
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as owner:
         assert owner.stdout is not None
-        pids = [int(word) for word in owner.stdout.readline().split()]
+        *pids, child = [int(word) for word in owner.stdout.readline().split()]
         identities = [process_identity(pid) or "" for pid in pids]
         assert all(identities)
         owner.send_signal(number)
         owner.wait()
-        gone = [wait_until_gone(p, i, 3.0) for p, i in zip(pids, identities, strict=True)]
+        gone = [wait_until_gone(p, i, 30.0) for p, i in zip(pids, identities, strict=True)]
+        os.kill(child, signal.SIGKILL)  # it was there all the time
     assert gone == [True, True]
     assert not Path(spec["scratch"]).exists()
 
@@ -116,7 +118,7 @@ def test_it_does_not_survive_a_killed_guard_either(spec: dict[str, Any]) -> None
     guard = Guard(spec)
     identity = process_identity(guard.pid) or ""
     guard._process.kill()
-    assert wait_until_gone(guard.pid, identity, 5.0)
+    assert wait_until_gone(guard.pid, identity, 30.0)
     guard.stop()
 
 
@@ -142,7 +144,7 @@ def test_what_the_engine_has_started_does_not_survive_either(
     spec: dict[str, Any], tmp_path: Path, victim: str
 ) -> None:
     written = tmp_path / "child"
-    script = f"sleep 60 & echo $! > {written}; wait"
+    script = f"sleep 120 & echo $! > {written}; wait"
     guard = Guard({**spec, "command": ["sh", "-c", script]})
     assert eventually(lambda: written.exists() and written.read_text() != "")
     child = int(written.read_text())
@@ -151,4 +153,4 @@ def test_what_the_engine_has_started_does_not_survive_either(
     os.kill(guard.pid if victim == "engine" else guard._process.pid, signal.SIGKILL)
     assert eventually(lambda: guard.status() is not None)
     guard.stop()
-    assert wait_until_gone(child, identity, 5.0)
+    assert wait_until_gone(child, identity, 30.0)

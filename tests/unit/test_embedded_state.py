@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def test_a_dead_process_leaves_no_state(tmp_path: Path, sleeper: subprocess.Pope
 
 
 def test_what_a_killed_process_has_left_is_waited_for(tmp_path: Path) -> None:
-    command = ["sh", "-c", "sleep 1 & echo ready; wait"]
+    command = ["sh", "-c", "sleep 120 & echo ready; wait"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as leader:
         assert leader.stdout is not None
         leader.stdout.readline()
@@ -89,7 +90,10 @@ def test_what_a_killed_process_has_left_is_waited_for(tmp_path: Path) -> None:
         leader.kill()
         leader.wait()
         os.killpg(leader.pid, 0)  # the other one lives
-        assert read_state(tmp_path, "opensearch", patience=30) is None
+        ending = threading.Timer(0.5, os.killpg, (leader.pid, signal.SIGKILL))
+        ending.start()
+        assert read_state(tmp_path, "opensearch", patience=60) is None
+        ending.join()
         with pytest.raises(ProcessLookupError):
             os.killpg(leader.pid, 0)
 

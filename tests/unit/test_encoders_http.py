@@ -363,7 +363,7 @@ class TestTries:
         def play(request: dict[str, Any]) -> Answer:
             if request["input"] == ["busy"]:
                 waiting.set()
-                return status(503, retry_after="1")(request)
+                return status(503, retry_after="30")(request)
             waiting.wait()
             return status(400, "bad")(request)
 

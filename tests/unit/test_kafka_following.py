@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import orjson
@@ -74,12 +74,17 @@ def stored_price(index: Index) -> float:
 
 
 class Blocked(MemoryEngine):
-    """Takes bulk requests until it is away."""
+    """Takes bulk requests until it is away, and then refuses them, and says so to who is `told`."""
 
     away = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: Callable[[], None] = lambda: None
+
     def perform(self, call: Call):
         if self.away and call.operation == "bulk":
+            self.told()
             raise EngineError("the engine is away", away=True)
         return super().perform(call)
 
@@ -145,8 +150,7 @@ def test_it_stops_while_it_waits_for_the_engine_and_leaves_that_batch(
     topic, stop = Listed(whole(1), whole(2), whole(3), whole(4)), threading.Event()
 
     def go_away(_: object) -> None:
-        engine.away = True
-        threading.Timer(0.2, stop.set).start()
+        engine.away, engine.told = True, stop.set
 
     report = index.follow(topic, stop=stop, on_progress=go_away)
     assert (topic.committed, topic.read, report.changes.read) == (2, 4, 2)

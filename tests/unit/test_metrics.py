@@ -15,15 +15,14 @@ import pytest
 from kokeshi.errors import InputError, MissingExtraError
 from kokeshi.json_logs import json_logs
 from kokeshi.metrics import IngestMetrics, PrometheusMetrics, open_metrics
+from tests.servers import closed_port
 
 LOGGER = logging.getLogger("kokeshi.ingest")
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return closed_port()
 
 
 def tell_everything(metrics: IngestMetrics) -> None:
@@ -63,7 +62,7 @@ EXPECTED = {
 
 
 def read(port: int) -> set[str]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         return set(answer.read().decode().splitlines())
 
 
