@@ -13,7 +13,7 @@ import pytest
 
 from kokeshi import Index
 from kokeshi.engines.http import HttpEngine
-from kokeshi.ingest.documents import base64_vectors, serialise
+from kokeshi.ingest.documents import serialise, serialise_column
 from kokeshi.schema import parse_spec
 
 SPEC = """
@@ -57,11 +57,14 @@ def test_vectors_come_back_bit_for_bit(server, send, fill_index, space, quantiza
 def test_base64_is_the_same_as_numbers(server: HttpEngine, send):
     index = Index(parse_spec(SPEC.format(space="dot", quantization="none")), server)
     index.create(recreate=True)
-    vectors = {"numbers": VECTORS[0], "base64": base64_vectors(VECTORS[:1])[0]}
+    encodings = {"numbers": False, "base64": True}
     if not server.capabilities.base64_vectors:
-        del vectors["base64"]
-    prefix = VECTORS[0, :32]
-    body = b"".join(serialise(id_, {"v": v, "v_32": prefix}) for id_, v in vectors.items())
+        del encodings["base64"]
+    vectors = {
+        id_: serialise_column("v", VECTORS[:1], base64=base64) for id_, base64 in encodings.items()
+    }
+    prefix = {"v_32": VECTORS[0, :32]}
+    body = b"".join(serialise(id_, prefix, column) for id_, column in vectors.items())
     assert [item.reason for item in server.bulk(index.spec.index, body)] == [None] * len(vectors)
     server.refresh(index.spec.index)
     found = {id_: stored(server, send, index.spec.index, id_)["v"] for id_ in vectors}

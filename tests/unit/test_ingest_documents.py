@@ -10,9 +10,9 @@ from kokeshi.encoders import Record
 from kokeshi.errors import InputError
 from kokeshi.ingest.actions import Failure
 from kokeshi.ingest.documents import (
-    base64_vectors,
     document_id,
     serialise,
+    serialise_column,
     typed_fields,
     vector_columns,
 )
@@ -132,10 +132,33 @@ def test_a_slice_of_a_row_is_serialised():
     assert orjson.loads(serialise("1", {"v": vectors[:, :2][1]}).splitlines()[1]) == {"v": [4, 5]}
 
 
+def read_column(members):
+    return [orjson.loads(b"{%b}" % member) for member in members]
+
+
 def test_base64_is_big_endian():
     vectors = np.arange(8, dtype=np.float32).reshape(2, 4)[:, :2]
-    texts = orjson.loads(orjson.dumps(base64_vectors(vectors)))
+    found = read_column(serialise_column('v"', vectors, base64=True))
+    texts = [one['v"'] for one in found]
     assert [np.frombuffer(b64decode(text), ">f4").tolist() for text in texts] == [[0, 1], [4, 5]]
+
+
+def test_a_column_without_numbers_is_not_base64():
+    assert read_column(serialise_column("v", ["a", None], base64=True)) == [{"v": "a"}, {"v": None}]
+
+
+def test_a_column_of_slices_is_serialised():
+    vectors = np.arange(8, dtype=np.float32).reshape(2, 4)[:, :2]
+    assert read_column(serialise_column("v", vectors, base64=False)) == [{"v": [0, 1]}, {"v": [4, 5]}]
+
+
+@pytest.mark.parametrize("fields", [{}, {"title": "a}\nb"}])
+def test_columns_are_members_of_the_document(fields):
+    body = serialise("1", fields, [b'"v":[1.0]', b'"w":"x"'])
+    action, document = body.splitlines()
+    assert orjson.loads(action) == {"index": {"_id": "1"}}
+    assert orjson.loads(document) == {**fields, "v": [1.0], "w": "x"}
+    assert body.endswith(b"}\n")
 
 
 def test_no_failures_leave_no_file(tmp_path):

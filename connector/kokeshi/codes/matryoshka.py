@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 
 from kokeshi.errors import EncoderError
 from kokeshi.types import Float32, Floats
+
+_ROUNDING: Final = 2.0**-24
+"""Of a float32 near one: the length of a vector that was scaled to one is as near as that."""
 
 
 def prefix(vectors: Float32, dims: int, *, space: str) -> Float32:
@@ -59,6 +63,8 @@ def _rescaled(vectors: Float32, dims: int, lengths: Floats) -> Float32:
             f"vector {zero[0]} of the batch has only zeros in its first {dims} dimensions, "
             "so its prefix has no direction; use a longer prefix or space: dot"
         )
+    if dims == vectors.shape[1] and (np.abs(lengths - 1) <= _ROUNDING).all():
+        return vectors  # dividing would only round once more
     scaled: Float32 = np.empty((len(vectors), dims), np.float32)
     # divides float64, and rounds while the numbers are in the processor's cache
     return np.divide(vectors[:, :dims], lengths[:, None], out=scaled, casting="same_kind")

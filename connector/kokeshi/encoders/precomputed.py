@@ -46,25 +46,31 @@ class PrecomputedEncoder:
 
     def encode_records(self, records: Sequence[Record]) -> tuple[Float32, dict[int, str]]:
         """Return (N, dim) float32, and position -> reason where a vector is missing or misshapen."""
-        vectors = np.full((len(records), self._dim), np.nan, np.float32)
         with np.errstate(over="ignore"):  # infinity is refused with its document
             if self._rows is None:
-                return vectors, self._fill_from_column(vectors, records)
-            return vectors, self._fill_from_file(vectors, records, self._rows)
+                return self._read_column(records)
+            return self._read_file(records, self._rows)
 
-    def _fill_from_file(
-        self, vectors: Float32, records: Sequence[Record], rows: Float32
-    ) -> dict[int, str]:
-        places = np.fromiter((record.row for record in records), np.int64, len(records))
+    def _read_file(
+        self, records: Sequence[Record], rows: Float32
+    ) -> tuple[Float32, dict[int, str]]:
+        places = np.array([record.row for record in records], np.int64)
         there = (places >= 0) & (places < len(rows))
+        if there.all() and (np.diff(places) == 1).all():  # the usual case: no copy of the file
+            return np.asarray(rows[places[0] : places[-1] + 1], np.float32), {}
+        vectors = self._unknown(len(records))
         vectors[there] = rows[places[there]]
         ends = f"has no row in the .npy file, which ends after {len(rows)} documents"
-        return {
+        return vectors, {
             int(position): ELSEWHERE if places[position] == NO_ROW else ends
             for position in np.flatnonzero(~there)
         }
 
-    def _fill_from_column(self, vectors: Float32, records: Sequence[Record]) -> dict[int, str]:
+    def _unknown(self, count: int) -> Float32:
+        return np.full((count, self._dim), np.nan, np.float32)
+
+    def _read_column(self, records: Sequence[Record]) -> tuple[Float32, dict[int, str]]:
+        vectors = self._unknown(len(records))
         reasons = {}
         for position, record in enumerate(records):
             vector = self._from_column(record.fields.get(str(self.column)))
@@ -72,7 +78,7 @@ class PrecomputedEncoder:
                 reasons[position] = vector
             else:
                 vectors[position] = vector
-        return reasons
+        return vectors, reasons
 
     def _from_column(self, value: object) -> Float32 | str:
         try:

@@ -73,7 +73,10 @@ def weigh(value: Any) -> int:  # noqa: ANN401
     if kind is str or kind is bytes:
         return 56 + len(value)
     if kind is dict:
-        return 64 + sum([weigh(item) + 64 for item in value.values()])
+        size = 64 + 64 * len(value)
+        for item in value.values():
+            size += 56 + len(item) if type(item) is str else weigh(item)
+        return size
     if kind is list or kind is tuple:
         if value and type(value[0]) is float:
             return 56 + 32 * len(value)

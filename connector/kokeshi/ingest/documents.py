@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from binascii import b2a_base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+from pybase64 import b64encode
 
 from kokeshi.codes import prefixes
 from kokeshi.encoders import Record
@@ -77,22 +77,35 @@ def code_columns(codebook: Codebook, name: str, vectors: Float32) -> dict[str, l
     return columns
 
 
-def base64_vectors(vectors: Float32) -> list[orjson.Fragment]:
-    """Return each vector of (N, D) as base64 of its numbers, big-endian float32, as Elasticsearch has it.
+def serialise_column(name: str, values: Sequence[Any], *, base64: bool) -> list[bytes]:
+    """Return a field with each of its N values, as members of JSON objects.
 
-    They are texts in JSON already: orjson would look for what to escape in each.
+    values: vectors (N, D) float32, or anything that JSON has. base64: write vectors as base64 of
+    their numbers, big-endian float32, as Elasticsearch has it.
 
-    >>> orjson.dumps(base64_vectors(np.array([[1, -2]], np.float32)))
-    b'["P4AAAMAAAAA="]'
+    >>> serialise_column("v", np.array([[1, -2]], np.float32), base64=True)
+    [b'"v":"P4AAAMAAAAA="']
+    >>> serialise_column("v", np.array([[1, -2]], np.float32), base64=False)
+    [b'"v":[1.0,-2.0]']
     """
-    rows = np.ascontiguousarray(vectors, ">f4")
-    return [orjson.Fragment(b'"%b"' % b2a_base64(row, newline=False)) for row in rows]
+    key = orjson.dumps(name) + b":"
+    if base64 and isinstance(values, np.ndarray):
+        rows = np.ascontiguousarray(values, ">f4")
+        return [b'%b"%b"' % (key, b64encode(row)) for row in rows]
+    return [key + orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY) for value in values]
 
 
-def serialise(id_: str, fields: Mapping[str, Any]) -> bytes:
-    """Return the action line and the document line of a bulk body."""
+def serialise(id_: str, fields: Mapping[str, Any], columns: Sequence[bytes] = ()) -> bytes:
+    """Return the action line and the document line of a bulk body.
+
+    columns: further members of the document, in JSON already, as `serialise_column` makes them.
+    """
     action = orjson.dumps({"index": {"_id": id_}}, option=orjson.OPT_APPEND_NEWLINE)
-    return action + orjson.dumps(fields, option=_LINE)
+    document = orjson.dumps(fields, option=_LINE)
+    if not columns:
+        return action + document
+    members = document[1:-2]  # without braces and end of line
+    return b"".join((action, b"{", b",".join((members, *columns) if members else columns), b"}\n"))
 
 
 def _convert(name: str, kind: FieldType, value: Any) -> Any:  # noqa: ANN401

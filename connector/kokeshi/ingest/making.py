@@ -6,17 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from kokeshi.encoders import CacheCounts, Encoder, Record, cache_counts, embed_records
 from kokeshi.encoders.precomputed import PrecomputedEncoder
 from kokeshi.errors import InputError
 from kokeshi.ingest.actions import Action, Failure
 from kokeshi.ingest.documents import (
-    base64_vectors,
     code_columns,
     document_id,
     serialise,
+    serialise_column,
     typed_fields,
     vector_columns,
 )
@@ -137,19 +135,17 @@ class Maker:
 
     def serialise(self, encoded: Encoded, chunk: int) -> tuple[list[Action], list[Failure]]:
         """Return the actions of encoded documents, and why the others cannot be sent."""
-        vectors: list[Json] = [{} for _ in encoded.documents]
-        for name, rows, column in encoded.columns:
-            values: Sequence[Any] = column
-            if self._base64 and isinstance(column, np.ndarray):
-                values = base64_vectors(column)
-            for row, value in zip(rows, values, strict=True):
-                vectors[row][name] = value
+        columns: list[list[bytes]] = [[] for _ in encoded.documents]
+        for name, rows, values in encoded.columns:
+            members = serialise_column(name, values, base64=self._base64)
+            for row, member in zip(rows, members, strict=True):
+                columns[row].append(member)
         actions, failures = [], list(encoded.failures.values())
-        for row, (one, columns) in enumerate(zip(encoded.documents, vectors, strict=True)):
+        for row, (one, members) in enumerate(zip(encoded.documents, columns, strict=True)):
             if row in encoded.failures:
                 continue
             try:
-                body = serialise(one.id, {**one.fields, **columns})
+                body = serialise(one.id, one.fields, members)
             except TypeError as error:  # a value that JSON has not, of a source that is not JSON
                 reason = f"it cannot be written as JSON: {error}"
                 failures.append(Failure.of(one.record, reason, one.id))
