@@ -113,7 +113,7 @@ def kokeshi(url: str, folder: Path, *, base64: bool) -> Json:
     with Index.open(folder / "kokeshi.yaml", Connection(url)) as index:
         found = index.engine.capabilities
         if not base64:
-            index.engine._capabilities = replace(found, base64_vectors=False)
+            index.engine._capabilities = replace(found, base64_vectors=None)
         elif not found.base64_vectors:
             raise RuntimeError(f"{found} takes no base64")
         watch = Watch()

@@ -16,5 +16,8 @@ Floats = npt.NDArray[np.floating[Any]]
 FieldType = Literal["float", "integer", "keyword", "boolean", "date"]
 """What metadata can be; `float` is a double in the engine, `integer` a long."""
 
+Base64Floats = Literal["<f4", ">f4"]
+"""The NumPy type of the numbers that an engine takes as a vector in base64."""
+
 Json = dict[str, Any]
 """A JSON object: a mapping, a request body, a response."""

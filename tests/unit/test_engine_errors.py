@@ -210,20 +210,22 @@ class TestWhatAnswers:
         assert server.seen == []
 
     @pytest.mark.parametrize(
-        ("number", "version", "derived_source"),
+        ("number", "version", "derived_source", "base64"),
         [
-            ("2.19.1", (2, 19, 1), False),
-            ("3.5.0", (3, 5, 0), False),
-            ("3.6.0", (3, 6, 0), True),
-            ("3.10.0-SNAPSHOT", (3, 10, 0), True),
-            ("4.0.0-rc1", (4, 0, 0), True),
+            ("2.19.1", (2, 19, 1), False, None),
+            ("3.5.0", (3, 5, 0), False, None),
+            ("3.6.0", (3, 6, 0), True, None),
+            ("3.9.0", (3, 9, 0), True, "<f4"),
+            ("3.10.0-SNAPSHOT", (3, 10, 0), True, "<f4"),
+            ("4.0.0-rc1", (4, 0, 0), True, "<f4"),
         ],
     )
-    def test_capabilities_go_by_the_version(self, perform, number, version, derived_source):
+    def test_capabilities_go_by_the_version(self, perform, number, version, derived_source, base64):
         root = {"version": {"number": number, "distribution": "opensearch"}}
         with serving(fixed(200, root)) as server:
             found = perform(Connection(url_of(server)))
         assert (found.version, found.derived_source) == (version, derived_source)
+        assert found.base64_vectors == base64
 
     @pytest.mark.parametrize(
         "body", [b'{"hello": 1}', b'{"version": "1"}', b"[]", b'{"version": {"number": 1}}']

@@ -136,20 +136,21 @@ def read_column(members):
     return [orjson.loads(b"{%b}" % member) for member in members]
 
 
-def test_base64_is_big_endian():
+@pytest.mark.parametrize("numbers", ["<f4", ">f4"])
+def test_base64_is_of_the_numbers_that_the_engine_takes(numbers):
     vectors = np.arange(8, dtype=np.float32).reshape(2, 4)[:, :2]
-    found = read_column(serialise_column('v"', vectors, base64=True))
+    found = read_column(serialise_column('v"', vectors, numbers))
     texts = [one['v"'] for one in found]
-    assert [np.frombuffer(b64decode(text), ">f4").tolist() for text in texts] == [[0, 1], [4, 5]]
+    assert [np.frombuffer(b64decode(text), numbers).tolist() for text in texts] == [[0, 1], [4, 5]]
 
 
 def test_a_column_without_numbers_is_not_base64():
-    assert read_column(serialise_column("v", ["a", None], base64=True)) == [{"v": "a"}, {"v": None}]
+    assert read_column(serialise_column("v", ["a", None], ">f4")) == [{"v": "a"}, {"v": None}]
 
 
 def test_a_column_of_slices_is_serialised():
     vectors = np.arange(8, dtype=np.float32).reshape(2, 4)[:, :2]
-    assert read_column(serialise_column("v", vectors, base64=False)) == [{"v": [0, 1]}, {"v": [4, 5]}]
+    assert read_column(serialise_column("v", vectors)) == [{"v": [0, 1]}, {"v": [4, 5]}]
 
 
 @pytest.mark.parametrize("fields", [{}, {"title": "a}\nb"}])

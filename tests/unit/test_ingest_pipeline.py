@@ -23,6 +23,7 @@ from kokeshi.ingest.pace import Pace
 from kokeshi.ingest.sending import BUSY_TRIES, TRIES, send_actions
 from kokeshi.metrics import IngestMetrics
 from kokeshi.schema import parse_spec
+from kokeshi.types import Base64Floats
 
 Answer = Callable[[str], int] | int | EngineError
 
@@ -33,7 +34,7 @@ class ScriptedEngine:
     An answer is an error to raise, a status for every document, or a map from id to status.
     """
 
-    def __init__(self, *answers: Answer, base64: bool = False) -> None:
+    def __init__(self, *answers: Answer, base64: Base64Floats | None = None) -> None:
         self.answers = list(answers)
         self.capabilities = Capabilities("memory", (), derived_source=True, base64_vectors=base64)
         self._lock = threading.Lock()
@@ -314,7 +315,7 @@ class TestPipeline:
         assert engine.stored == {"0": document}
 
     def test_an_engine_that_takes_base64_gets_it(self, ingest):
-        engine = ScriptedEngine(base64=True)
+        engine = ScriptedEngine(base64=">f4")
         ingest(engine, [record(0, title="shoe")])
         numbers = np.frombuffer(b64decode(engine.stored["0"]["embedding"]), ">f4")
         assert numbers.tolist() == [1, 2]

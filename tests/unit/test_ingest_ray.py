@@ -30,7 +30,7 @@ def unpickle(data: bytes) -> Any:
     return pickle.loads(data)  # noqa: S301 (pickled here)
 
 
-def make(rows: list[dict], spec=SPEC, *, base64: bool = False) -> Settled:
+def make(rows: list[dict], spec=SPEC, *, base64=None) -> Settled:
     (row,) = EncodeBatch(spec, {}, base64)(pyarrow.Table.from_pylist(rows))["made"]
     return unpickle(row)
 

@@ -13,14 +13,14 @@ from kokeshi.encoders.cache import CachedEncoder
 from kokeshi.ingest.actions import Action, Failure
 from kokeshi.ingest.making import Maker
 from kokeshi.schema import IndexSpec
-from kokeshi.types import Json
+from kokeshi.types import Base64Floats, Json
 
 if TYPE_CHECKING:
     from kokeshi.codes.codebook import Codebook
 
 
 class ChangeMaker:
-    """What makes the actions of steps. base64: send vectors as base64, for an engine that takes them so."""
+    """What makes the actions of steps. base64: as of `Maker`."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class ChangeMaker:
         encoders: Mapping[str, Encoder],
         codebooks: Mapping[str, Codebook],
         *,
-        base64: bool,
+        base64: Base64Floats | None,
     ) -> None:
         self._spec = spec
         self._encoders = encoders

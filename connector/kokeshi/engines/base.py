@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeVar
 from kokeshi.engines import calls
 from kokeshi.engines.calls import BulkItem, Call
 from kokeshi.errors import EngineError
-from kokeshi.types import Json
+from kokeshi.types import Base64Floats, Json
 
 T = TypeVar("T")
 
@@ -32,8 +32,8 @@ class Capabilities:
     derived_source: vectors can be left out of the stored `_source` and still come back in full from
     a get, a scroll, a re-index and an update. filter_heuristic: an index can say how a graph search
     walks under a filter. native: the k-NN plugin of OpenSearch has its library of faiss, without which
-    a graph of faiss ends the engine. base64_vectors: a bulk request may hold vectors as base64 of big-endian
-    float32. licence: of an Elasticsearch; None where it may not be
+    a graph of faiss ends the engine. base64_vectors: of which numbers a bulk request
+    may hold vectors as base64; None where it may not. licence: of an Elasticsearch; None where it may not be
     asked, and on the others.
     """
 
@@ -42,7 +42,7 @@ class Capabilities:
     derived_source: bool
     filter_heuristic: bool = False
     native: bool = False
-    base64_vectors: bool = False
+    base64_vectors: Base64Floats | None = None
     licence: str | None = None
 
     def __str__(self) -> str:

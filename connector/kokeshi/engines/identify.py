@@ -9,6 +9,7 @@ from kokeshi.engines.base import NAMES, Capabilities, Dialect, Flow
 from kokeshi.engines.calls import Answer, Call, licence, root
 from kokeshi.engines.connection import Connection
 from kokeshi.errors import CapabilityError
+from kokeshi.types import Base64Floats
 
 OLDEST: dict[Dialect, tuple[int, ...]] = {
     "opensearch": (2, 19),
@@ -28,9 +29,12 @@ ES_DERIVED_SOURCE_SINCE = (9, 2)
 FILTER_HEURISTIC_SINCE = (9, 1)
 """The setting `index.dense_vector.hnsw_filter_heuristic` of Elasticsearch."""
 
-BASE64_VECTORS_SINCE = (9, 3)
-"""From here on Elasticsearch takes a vector as base64 of big-endian float32. OpenSearch does so from 3.9
-on, little-endian, which is not used as no such version was there to test on."""
+BASE64_VECTORS: Final[dict[Dialect, tuple[tuple[int, ...], Base64Floats]]] = {
+    "opensearch": ((3, 9), "<f4"),
+    "elasticsearch": ((9, 3), ">f4"),
+}
+"""From which version on a vector is taken as base64 of which numbers. That of OpenSearch is from the
+description of its change (k-NN#3350): no such version was there to test on."""
 
 
 def identify(connection: Connection) -> Flow[Capabilities]:
@@ -56,7 +60,13 @@ def identify(connection: Connection) -> Flow[Capabilities]:
         )
     if dialect == "opensearch":
         derived = version >= DERIVED_SOURCE_SINCE
-        return Capabilities(dialect, version, derived_source=derived, native=_is_packaged(answer))
+        return Capabilities(
+            dialect,
+            version,
+            derived_source=derived,
+            native=_is_packaged(answer),
+            base64_vectors=_base64_vectors(dialect, version),
+        )
     derived = version >= ES_DERIVED_SOURCE_SINCE
     if answer.status == 403:
         derived = yield takes_parameter("_source_exclude_vectors")
@@ -66,9 +76,14 @@ def identify(connection: Connection) -> Flow[Capabilities]:
         version,
         derived_source=derived,
         filter_heuristic=version >= FILTER_HEURISTIC_SINCE,
-        base64_vectors=version >= BASE64_VECTORS_SINCE,
+        base64_vectors=_base64_vectors(dialect, version),
         licence=type_,
     )
+
+
+def _base64_vectors(dialect: Dialect, version: tuple[int, ...]) -> Base64Floats | None:
+    since, numbers = BASE64_VECTORS[dialect]
+    return numbers if version >= since else None
 
 
 def _is_packaged(answer: Answer) -> bool:

@@ -15,7 +15,7 @@ from kokeshi.encoders import Record
 from kokeshi.errors import InputError
 from kokeshi.schema import FieldType, IndexSpec, VectorSpec
 from kokeshi.schema.codes import code_field
-from kokeshi.types import Float32
+from kokeshi.types import Base64Floats, Float32
 
 if TYPE_CHECKING:
     from kokeshi.codes.codebook import Codebook
@@ -77,20 +77,22 @@ def code_columns(codebook: Codebook, name: str, vectors: Float32) -> dict[str, l
     return columns
 
 
-def serialise_column(name: str, values: Sequence[Any], *, base64: bool) -> list[bytes]:
+def serialise_column(
+    name: str, values: Sequence[Any], base64: Base64Floats | None = None
+) -> list[bytes]:
     """Return a field with each of its N values, as members of JSON objects.
 
-    values: vectors (N, D) float32, or anything that JSON has. base64: write vectors as base64 of
-    their numbers, big-endian float32, as Elasticsearch has it.
+    values: vectors (N, D) float32, or anything that JSON has. base64: write vectors as base64 of these
+    numbers.
 
-    >>> serialise_column("v", np.array([[1, -2]], np.float32), base64=True)
+    >>> serialise_column("v", np.array([[1, -2]], np.float32), ">f4")
     [b'"v":"P4AAAMAAAAA="']
-    >>> serialise_column("v", np.array([[1, -2]], np.float32), base64=False)
+    >>> serialise_column("v", np.array([[1, -2]], np.float32))
     [b'"v":[1.0,-2.0]']
     """
     key = orjson.dumps(name) + b":"
     if base64 and isinstance(values, np.ndarray):
-        rows = np.ascontiguousarray(values, ">f4")
+        rows = np.ascontiguousarray(values, base64)
         return [b'%b"%b"' % (key, b64encode(row)) for row in rows]
     return [key + orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY) for value in values]
 

@@ -20,7 +20,7 @@ from kokeshi.ingest.documents import (
 )
 from kokeshi.ingest.sources import BadLine
 from kokeshi.schema import IndexSpec, VectorSpec
-from kokeshi.types import Float32, Json
+from kokeshi.types import Base64Floats, Float32, Json
 
 if TYPE_CHECKING:
     from kokeshi.codes.codebook import Codebook
@@ -55,7 +55,7 @@ class Encoded:
 class Maker:
     """What makes the actions of one spec. encoders, codebooks: vector name -> its own.
 
-    base64: send vectors as base64, for an engine that takes them so.
+    base64: of which numbers vectors are sent as base64, for an engine that takes them so.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Maker:
         encoders: Mapping[str, Encoder],
         codebooks: Mapping[str, Codebook],
         *,
-        base64: bool = False,
+        base64: Base64Floats | None = None,
     ) -> None:
         self._spec = spec
         self._encoders = encoders
@@ -137,7 +137,7 @@ class Maker:
         """Return the actions of encoded documents, and why the others cannot be sent."""
         columns: list[list[bytes]] = [[] for _ in encoded.documents]
         for name, rows, values in encoded.columns:
-            members = serialise_column(name, values, base64=self._base64)
+            members = serialise_column(name, values, self._base64)
             for row, member in zip(rows, members, strict=True):
                 columns[row].append(member)
         actions, failures = [], list(encoded.failures.values())

@@ -31,6 +31,7 @@ from kokeshi.ingest.pipeline import CHUNK_DOCUMENTS, IngestProgress, IngestRepor
 from kokeshi.ingest.sending import send_actions
 from kokeshi.ingest.session import Target
 from kokeshi.schema import IndexSpec
+from kokeshi.types import Base64Floats
 
 if TYPE_CHECKING:
     from kokeshi.codes.codebook import Codebook
@@ -160,7 +161,7 @@ class EncodeBatch:
         self,
         spec: IndexSpec,
         codebooks: Mapping[str, Codebook],
-        base64: bool,
+        base64: Base64Floats | None,
     ) -> None:
         self._spec = spec
         self._codebooks = codebooks
