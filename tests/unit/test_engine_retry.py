@@ -9,12 +9,16 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import orjson
 import pytest
 
 from kokeshi.engines import Connection, calls, retry
 from kokeshi.engines.http import AsyncHttpEngine, HttpEngine
+from kokeshi.engines.nodes import Nodes
+from kokeshi.engines.requests import RequestBuilder
+from kokeshi.engines.transport import Reply, TransportError
 from kokeshi.errors import EngineError
 from tests.servers import (
     ELASTICSEARCH,
@@ -274,6 +278,20 @@ class TestSlow:
 
 
 class TestNodes:
+    def test_after_the_deadline_no_other_node_is_asked(self, monkeypatch):
+        now = [0.0]
+        monkeypatch.setattr(retry, "time", SimpleNamespace(monotonic=lambda: now[0]))
+        nodes = Nodes(3)
+        for _ in range(3):
+            nodes.settle(nodes.pick(), Reply(200, {}, b"{}"))
+        builder = RequestBuilder(Connection("http://127.0.0.1:1"))
+        steps = retry.Exchange(SEARCH, builder, nodes, timeout=60, retries=3).steps()
+        assert next(steps).timeout == 60
+        now[0] = 60.0
+        with pytest.raises(StopIteration) as ended:
+            steps.send(TransportError("timeout", "timed out"))
+        assert ended.value.value.times == 1
+
     @pytest.mark.parametrize("first", [True, False])
     def test_a_dead_one_is_passed_over(self, client, first):
         dead = f"http://127.0.0.1:{closed_port()}"

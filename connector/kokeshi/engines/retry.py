@@ -137,7 +137,7 @@ class Exchange:
 
     def _next_wait(self, outcome: Outcome, *, sent: bool) -> float | None:
         """Seconds until the next try; None where there is none."""
-        if not self._can_repeat(outcome, sent=sent):
+        if not self._can_repeat(outcome, sent=sent) or time.monotonic() >= self._deadline:
             return None
         if _is(outcome, "dropped") and self._nodes.known and not self._dropped:
             self._dropped = True  # it had been kept open, and a new one is there at once
