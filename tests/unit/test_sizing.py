@@ -145,6 +145,10 @@ class TestDocuments:
         found = mean_size(documents, spec())
         assert (found.document, found.text, found.sampled) == ((24 + 11) / 2, 1.5, 2)
 
+    def test_what_is_no_document_text_is_left_out(self):
+        given = spec(encoder={"name": "precomputed", "column": "vec"})
+        assert mean_size([{"id": "1", "vec": [0.5] * 768}], given).document == len('{"id":"1"}')
+
     def test_a_file_without_documents(self, tmp_path):
         path = tmp_path / "bad.jsonl"
         path.write_text("not json\n")
@@ -196,6 +200,17 @@ class TestCommand:
     def test_a_number_that_is_none(self, text):
         with pytest.raises(InputError, match="is no number of documents; write 300000, 300k or"):
             parse_count(text)
+
+    def test_what_one_engine_cannot_do_leaves_the_other(self):
+        path = Path("kokeshi.yaml")
+        path.write_text(path.read_text().replace("prefixes", "quantization: binary, prefixes"))
+        text = self.run("-n", "1M")
+        assert "1,000,000 documents on elasticsearch" in text
+        assert "Left out, opensearch: vectors.v.quantization: binary was not measured" in text
+        found = json.loads(self.run("-n", "1M", "--json"))
+        assert [len(found["engines"]), len(found["left_out"])] == [1, 1]
+        with pytest.raises(InputError, match=r"opensearch: vectors.v.quantization: binary was"):
+            self.run("-n", "1M", "--engine", "opensearch")
 
     def test_an_engine_that_was_not_measured(self):
         with pytest.raises(InputError, match="--engine 'solr' was not measured; choose one of"):

@@ -69,16 +69,23 @@ def size(
         found = found.model_copy(update={"replicas": replicas})
     measured = load_coefficients()
     bytes_ = measure_documents(sample, found) if sample else guess_document(found, measured)
-    estimates = [
-        estimate(found, count, bytes_, name, measured.engines[name], measured.rules)
-        for name in parse_engines(engine)
-    ]
+    estimates, left_out = [], []
+    for name in parse_engines(engine):
+        try:
+            one = estimate(found, count, bytes_, name, measured.engines[name], measured.rules)
+        except InputError as error:  # what only the other engine can do
+            left_out.append(f"{name}: {error}")
+        else:
+            estimates.append(one)
+    if not estimates:
+        raise InputError("; ".join(left_out))
     hours = find_encode_hours(found, count, encode_rate)
     if json:
         print_json(
             {
                 "document": vars(bytes_),
                 "engines": [one.to_json() for one in estimates],
+                "left_out": left_out,
                 "encode_core_hours": hours,
                 "rules": measured.rules.model_dump(),
                 "provenance": measured.provenance,
@@ -87,6 +94,8 @@ def size(
         return
     for one in estimates:
         print_estimate(one, cores)
+    for line in left_out:
+        out.print(f"Left out, {line}.", markup=False, soft_wrap=True)
     for line in find_notes(bytes_, hours):
         out.print(line, soft_wrap=True)
 

@@ -52,11 +52,21 @@ def measure_documents(path: Path, spec: IndexSpec) -> DocumentSize:
 
 def mean_size(documents: Iterable[Json], spec: IndexSpec) -> DocumentSize:
     """Return the mean size of documents, one at least."""
-    vectors = spec.vector_fields()
+    made = _find_made(spec)
     count = whole = text = 0
     for fields in documents:
-        kept = {name: value for name, value in fields.items() if name not in vectors}
+        kept = {name: value for name, value in fields.items() if name not in made}
         count += 1
         whole += len(orjson.dumps(kept, default=str))
         text += sum(len(str(kept[name]).encode()) for name in spec.text if kept.get(name))
     return DocumentSize(whole / count, text / count, count)
+
+
+def _find_made(spec: IndexSpec) -> set[str]:
+    """Return the fields that an ingest makes itself, and the columns that it takes vectors from."""
+    given = {
+        vector.encoder.options.get("column")
+        for vector in spec.vectors.values()
+        if vector.encoder.name == "precomputed"
+    }
+    return {*spec.vector_fields(), *spec.code_fields(), *(name for name in given if name)}
