@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from secrets import token_hex
-from typing import Final
+from typing import IO, Final
 
 NAME_CHARACTERS: Final = 50
 """Of the name that a scratch file has in its own, which may take 255 bytes on most systems."""
+
+
+def flush_to_disk(file: IO[bytes]) -> None:
+    """Wait until the disk has what was written to a file; raises OSError where it cannot."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
@@ -21,9 +27,8 @@ def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
     try:
         with scratch.open("xb") as file:
             file.write(data)
-            file.flush()
             if durable:
-                os.fsync(file.fileno())
+                flush_to_disk(file)
         scratch.replace(path)
     except BaseException:
         scratch.unlink(missing_ok=True)

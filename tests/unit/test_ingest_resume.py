@@ -389,6 +389,20 @@ class TestDeadLetters:
         assert [record.fields["id"] for record in letters] == ["b"]
         assert letters.replaced == 1
 
+    def test_the_latest_that_replaced_it_counts(self, path):
+        with FailureLog(path) as log:
+            log.write(Failure(5, "busy", {"id": "a"}, "a", 4))
+            log.replace([("a", 10)])
+            log.replace([("a", 3)])
+        assert list(DeadLetters(path)) == []
+
+    def test_documents_come_back_in_the_order_of_their_source(self, path):
+        with FailureLog(path) as log:
+            for line in (6, 2, 5):  # the engine answers later than a field is checked
+                log.write(Failure(line, "why", {"id": "a", "v": line}, "a", line - 1))
+            log.write(Failure(4, "not JSON", "{", row=3))
+        assert [found.line for found in DeadLetters(path)] == [2, 4, 5, 6]
+
     def test_a_vector_is_kept_as_numbers(self, path):
         with FailureLog(path) as log:
             log.write(Failure(1, "busy", {"v": np.array([0.5, 1], np.float32)}, "a", 0))

@@ -5,7 +5,9 @@ import gzip
 import io
 import sys
 from decimal import Decimal
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kokeshi.encoders import Record
@@ -116,6 +118,8 @@ BAD_JSON = [
     (b"[1]", "not a JSON object but list"),
     (b'"text"', "not a JSON object but str"),
     (b"null", "not a JSON object but NoneType"),
+    (b'{"a": %b}' % (b"[" * 260 + b"]" * 260), "lists and objects in one another, more than 200"),
+    (b'{"a": %b}' % (b"[" * 600 + b"]" * 600), "lists and objects in one another, more than 200"),
 ]
 
 
@@ -126,6 +130,11 @@ def test_a_line_that_is_no_document_keeps_its_number(read, line, reason):
     assert number == 3
     assert found.startswith(reason)
     assert ids(items) == [1, 2]
+
+
+def test_what_is_wide_is_not_deep(read):
+    (item,) = read(b'{"id": 1, "a": %b}' % (b"[" + b",".join([b'{"b": []}'] * 300) + b"]"))
+    assert len(item.fields["a"]) == 300
 
 
 def test_a_bad_line_counts_as_a_row(read):
@@ -294,6 +303,25 @@ class TestParquet:
         places = [source.reached for _ in source]
         found = [item.row for item in Source(path).read_from(places[row - 1])]
         assert found == list(range(row, 1_000))
+
+    def test_a_large_row_group_is_not_read_whole(self, path, tmp_path, monkeypatch):
+        pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        vectors = np.random.default_rng(0).normal(size=(2_000, 768)).astype(np.float32)
+        table = pyarrow.table({"id": range(2_000), "vec": list(vectors)})
+        parquet.write_table(table, tmp_path / "large.parquet", compression="none")
+        sizes = []
+
+        class Watched(io.FileIO):
+            def read(self, size: int = -1) -> bytes:
+                sizes.append(size)
+                return super().read(size)
+
+        open_ = Path.open
+        monkeypatch.setattr(
+            Path, "open", lambda self, mode: Watched(self) if mode == "rb" else open_(self, mode)
+        )
+        assert sum(1 for _ in Source(tmp_path / "large.parquet")) == 2_000
+        assert 0 < max(sizes) <= 2 << 20
 
     def test_another_file_is_an_error(self, path):
         path.write_bytes(b"PAR1 no more")

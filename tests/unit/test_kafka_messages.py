@@ -111,6 +111,7 @@ class TestChange:
         found = read(b"{no json")
         assert isinstance(found, Failure)
         assert (found.id, found.document) == ("p1", "{no json")
+        assert read(b'"%b"' % (b"x" * 5_000)).document == f'"{"x" * 5_000}"'
         assert read({"op": "replace"}).id == "p1"
 
 

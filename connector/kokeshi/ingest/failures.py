@@ -7,9 +7,8 @@ without a document follows and names the line of that one.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -18,6 +17,7 @@ import orjson
 
 from kokeshi.encoders import NO_ROW, Record
 from kokeshi.errors import InputError
+from kokeshi.files import flush_to_disk
 from kokeshi.ingest.actions import Failure
 from kokeshi.ingest.ids import IdSet
 from kokeshi.ingest.shards import WHOLE, Shard
@@ -67,8 +67,7 @@ class FailureLog:
         """See that what was written outlives this process, and the machine."""
         if self._file and self._unsynced:
             with self._written():
-                self._file.flush()
-                os.fsync(self._file.fileno())
+                flush_to_disk(self._file)
             self._unsynced = False
 
     def write(self, failure: Failure) -> None:
@@ -103,6 +102,7 @@ class FailureLog:
                     file.write(_dump(entry))
                     if entry[self._kind] is not None:
                         self._count(Failure(entry["line"], entry["reason"], None, entry["id"]))
+            flush_to_disk(file)  # what it replaces was there
         fresh.replace(self.path)
         if not self.count:
             self.path.unlink()
@@ -156,24 +156,28 @@ class DeadLetters:
             )
 
     def __iter__(self) -> Iterator[Record | BadLine]:
-        """Yield each document, with the line and the row that it had in its source.
+        """Yield each document in the order of its source, with the line and the row that it had there.
 
-        One whose row is not known gets one that no file of vectors has, rather than another's vector.
+        The log has them as they failed, of one id too: an engine answers later than a field is checked. One
+        whose row is not known gets one that no file of vectors has, rather than another's vector.
         """
         kind = self.kind
-        newer = {
-            entry["id"]: entry["line"]
-            for entry in read_entries(self.path, kind)
-            if entry[kind] is None
-        }
-        for entry in read_entries(self.path, kind):
+        newer: dict[str, int] = {}
+        places: list[tuple[int, int]] = []
+        for place, entry in _read_places(self.path, kind):
+            id_, line = entry["id"], entry["line"]
+            if entry[kind] is None:
+                newer[id_] = max(line, newer.get(id_, 0))
+            else:
+                places.append((line, place))
+        for entry in _read_at(self.path, [place for _, place in sorted(places)]):
             document, line = entry[kind], entry["line"]
             if isinstance(document, dict) and line >= newer.get(entry["id"], 0):
                 row = entry.get("row")
                 yield Record(NO_ROW if row is None else row, line, document)
             elif isinstance(document, dict):
                 self.replaced += 1
-            elif document is not None:
+            else:
                 yield BadLine(line, entry["reason"], str(document), entry.get("row"))
 
 
@@ -186,6 +190,7 @@ def replacing(letters: DeadLetters) -> Iterator[FailureLog]:
     fresh = letters.path.with_name(letters.path.name + ".tmp")
     with FailureLog(fresh, kind=letters.kind) as failures:
         yield failures
+        failures.sync()
     if failures.count:
         fresh.replace(letters.path)
     else:
@@ -194,6 +199,20 @@ def replacing(letters: DeadLetters) -> Iterator[FailureLog]:
 
 def read_entries(path: Path, kind: Kind) -> Iterator[Json]:
     """Yield the lines of a failure log; the last one can be cut short."""
+    return (entry for _, entry in _read_places(path, kind))
+
+
+def _read_at(path: Path, places: Iterable[int]) -> Iterator[Json]:
+    """Yield the lines of a failure log that begin at places in it."""
+    with path.open("rb") as file:
+        for place in places:
+            file.seek(place)
+            yield orjson.loads(file.readline())
+
+
+def _read_places(path: Path, kind: Kind) -> Iterator[tuple[int, Json]]:
+    """Yield the lines of a failure log, each with its place in it, in bytes."""
+    place = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
@@ -205,7 +224,8 @@ def read_entries(path: Path, kind: Kind) -> Iterator[Json]:
                 raise InputError(
                     f"{path}: line {number} is no dead letter, which has line, id, reason and {kind}"
                 ) from None
-            yield entry
+            yield place, entry
+            place += len(line)
 
 
 def _dump(entry: Json) -> bytes:

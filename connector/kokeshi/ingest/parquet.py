@@ -13,6 +13,9 @@ from kokeshi.ingest.actions import Position
 ROWS = 512
 """Rows that are made documents at once."""
 
+BUFFER_BYTES = 1 << 20
+"""Of each column that are read at once."""
+
 
 def read_parquet(
     stream: IO[bytes], start: Position, reach: Callable[..., None]
@@ -26,7 +29,8 @@ def read_parquet(
     if not stream.seekable():
         raise InputError("Parquet cannot be read from standard input; name the file")
     try:
-        file = parquet.ParquetFile(stream)
+        # as pyarrow is by default, it reads the columns of a row group whole, which can be gigabytes
+        file = parquet.ParquetFile(stream, pre_buffer=False, buffer_size=BUFFER_BYTES)
         row = 0
         for group in range(file.num_row_groups):
             count = file.metadata.row_group(group).num_rows

@@ -18,6 +18,7 @@ import orjson
 from kokeshi.encoders import Record
 from kokeshi.errors import InputError
 from kokeshi.ingest.actions import Failure, Position
+from kokeshi.types import Json
 
 SourceFormat = Literal["jsonl", "csv", "tsv", "parquet"]
 _SUFFIXES: dict[str, SourceFormat] = {
@@ -28,6 +29,12 @@ _SUFFIXES: dict[str, SourceFormat] = {
     ".parquet": "parquet",
 }
 _START = Position()
+WRITABLE_LEVELS: Final = 254
+"""Levels of lists and objects that orjson writes; it reads 1,024."""
+
+MOST_LEVELS: Final = 200
+"""Of a document: what is deeper could not be kept as a dead letter."""
+
 ROWS_A_LOOK: Final = 256
 """Rows from one look at the position in the file to the next: it takes as long as to parse a small row."""
 
@@ -186,15 +193,38 @@ def _read_json(stream: IO[bytes], start: Position, reach: Reach) -> Iterator[Rec
 
 def _parse_line(text: bytes, row: int, number: int) -> Record | BadLine:
     try:
-        fields = orjson.loads(text)
+        return Record(row, number, parse_object(text))
+    except InputError as error:
+        return BadLine(number, str(error), text.decode(errors="replace"), row)
+
+
+def parse_object(text: bytes) -> Json:
+    """Return the object of a JSON text; raises InputError where it is none, or cannot be written again.
+
+    >>> parse_object(b'{"title": "shoe"}')
+    {'title': 'shoe'}
+    """
+    try:
+        fields: Any = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        reason = f"not JSON: {error.msg} (column {error.colno})"
-        return BadLine(number, reason, text.decode(errors="replace"), row)
+        raise InputError(f"not JSON: {error.msg} (column {error.colno})") from None
     if not isinstance(fields, dict):
-        kind = type(fields).__name__
-        reason = f"not a JSON object but {kind}"
-        return BadLine(number, reason, text.decode(errors="replace"), row)
-    return Record(row, number, fields)
+        raise InputError(f"not a JSON object but {type(fields).__name__}")
+    if text.count(b"[") + text.count(b"{") > MOST_LEVELS:
+        _check_levels(fields)
+    return fields
+
+
+def _check_levels(fields: Json) -> None:
+    deeper: Any = fields
+    for _ in range(WRITABLE_LEVELS - MOST_LEVELS):
+        deeper = [deeper]
+    try:
+        orjson.dumps(deeper)
+    except orjson.JSONEncodeError:
+        raise InputError(
+            f"lists and objects in one another, more than {MOST_LEVELS} levels of them; no engine takes that"
+        ) from None
 
 
 def _read_table(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -18,12 +19,16 @@ from kokeshi.changes.applying import Applier
 from kokeshi.changes.model import ChangeReport
 from kokeshi.ingest.actions import Failure
 from kokeshi.ingest.failures import SUFFIX, FailureLog, read_entries
+from kokeshi.ingest.ids import IdSet
 from kokeshi.ingest.pipeline import Pacing
 from kokeshi.ingest.queues import Stopped
 from kokeshi.ingest.session import Target
 from kokeshi.kafka.messages import Versions, read_message
 from kokeshi.kafka.topics import Batch
 from kokeshi.types import Json
+
+AT_ONCE: Final = 4_096
+"""Dead letters whose places are read at once."""
 
 LOGGER: Final = logging.getLogger("kokeshi.ingest")
 
@@ -73,15 +78,18 @@ class TopicFailures(FailureLog):
     def __init__(self, topic: str) -> None:
         path = Path(topic + SUFFIX)
         self._topic = topic
-        self._places = set(_read_places(path)) if path.exists() else set()
+        self._places = IdSet()
+        if path.exists():
+            places = _read_places(path)
+            while some := list(islice(places, AT_ONCE)):
+                self._places.add(some)
         super().__init__(path, keep=sys.maxsize, kind="change")
         self.first = None  # of this run
 
     def write(self, failure: Failure) -> None:
         """Add one failure, unless it is there."""
         place = _place(failure.row, failure.line, failure.document)
-        if place not in self._places:
-            self._places.add(place)
+        if not self._places.add([place]):
             where = f"topic '{self._topic}', partition {failure.row}, offset {failure.line}"
             reason = f"{where}: {failure.reason}"
             first = self.first or reason
@@ -89,15 +97,12 @@ class TopicFailures(FailureLog):
             self.first = first
 
 
-Place = tuple[int | None, int, bytes]
-"""Partition, offset, and a digest: a topic that was made anew has other messages at the same offsets."""
+def _place(row: int | None, line: int, document: object) -> str:
+    """Return partition, offset, and a digest: a topic made anew has other messages at the same offsets."""
+    return f"{row} {line} {sha256(orjson.dumps(document, default=repr)).hexdigest()}"
 
 
-def _place(row: int | None, line: int, document: object) -> Place:
-    return row, line, sha256(orjson.dumps(document, default=repr)).digest()
-
-
-def _read_places(path: Path) -> Iterator[Place]:
+def _read_places(path: Path) -> Iterator[str]:
     for entry in read_entries(path, "change"):
         if entry["change"] is not None:
             yield _place(entry["row"], entry["line"], entry["change"])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
-
-import orjson
+from typing import Literal
 
 from kokeshi.changes.model import Change, parse_change
 from kokeshi.encoders import Record
 from kokeshi.errors import InputError
 from kokeshi.ingest.actions import Failure
+from kokeshi.ingest.sources import parse_object
 from kokeshi.schema import IndexSpec
 from kokeshi.types import Json
 
@@ -41,18 +40,15 @@ def read_message(
         if versions == "timestamp" or fields.get("version") is None:
             fields["version"] = _read_timestamp(message)
     except InputError as error:
-        key = None if message.key is None else _shorten(message.key)
-        return Failure(
-            message.offset, str(error), _shorten(message.value or b""), key, message.partition
-        )
+        key = None if message.key is None else message.key[:512].decode(errors="replace")
+        value = (message.value or b"").decode(
+            errors="replace"
+        )  # all of it: the topic may forget it
+        return Failure(message.offset, str(error), value, key, message.partition)
     found = parse_change(Record(message.partition, message.offset, fields), spec)
     if isinstance(found, Failure) and found.id is None and isinstance(fields.get("id"), str):
         return replace(found, id=fields["id"])
     return found
-
-
-def _shorten(content: bytes) -> str:
-    return content[:1000].decode(errors="replace")
 
 
 def _read_fields(message: Message, spec: IndexSpec) -> Json:
@@ -60,19 +56,9 @@ def _read_fields(message: Message, spec: IndexSpec) -> Json:
         if not message.key:
             raise InputError("neither key nor value; a tombstone has the id of its document as key")
         return {"op": "delete", "id": _read_key(message.key)}
-    fields = _parse_object(message.value)
+    fields = parse_object(message.value)
     if fields.get("id") is None and message.key and not _names_itself(fields, spec):
         fields["id"] = _read_key(message.key)
-    return fields
-
-
-def _parse_object(value: bytes) -> Json:
-    try:
-        fields: Any = orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"not JSON: {error.msg} (column {error.colno})") from None
-    if not isinstance(fields, dict):
-        raise InputError(f"not a JSON object but {type(fields).__name__}")
     return fields
 
 
