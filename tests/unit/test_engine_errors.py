@@ -297,6 +297,36 @@ class TestWhatAnswers:
         reasons = [None, "failed; x: no reason given", "busy: full"]
         assert [item.reason for item in found] == reasons
 
+    @pytest.mark.parametrize(
+        ("status", "type_"),
+        [
+            (403, "cluster_block_exception"),
+            (429, "cluster_block_exception"),
+            (400, "index_closed_exception"),
+        ],
+    )
+    def test_an_index_that_takes_nothing_for_now_is_no_fault_of_a_document(
+        self, perform, status, type_
+    ):
+        error = {"type": type_, "reason": "blocked"}
+        items = [{"index": {"status": status, "error": error}}]
+        with serving(after_root(200, {"errors": True, "items": items})) as server:
+            (found,) = perform(Connection(url_of(server)), calls.bulk("a", b"{}\n"))
+        assert (found.status, found.retryable) == (503, True)
+        assert found.reason == f"{type_}: blocked"
+
+    @pytest.mark.parametrize(
+        ("status", "type_"), [(403, "security_exception"), (404, "index_not_found_exception")]
+    )
+    def test_what_is_refused_of_the_index_is_an_error_of_the_request(self, perform, status, type_):
+        items = [{"index": {"status": status, "error": {"type": type_, "reason": "why"}}}]
+        with (
+            serving(after_root(200, {"errors": True, "items": items})) as server,
+            pytest.raises(EngineError, match=f"bulk of 'a': {type_}: why") as caught,
+        ):
+            perform(Connection(url_of(server)), calls.bulk("a", b"{}\n"))
+        assert (caught.value.status, caught.value.retryable) == (status, False)
+
     def test_a_slow_engine_is_given_up_after_the_timeout(self, ask):
         waiting = threading.Event()
         with serving(lambda *_: (waiting.wait(60), fixed(200, OPENSEARCH)())[1]) as server:

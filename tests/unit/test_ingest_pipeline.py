@@ -6,6 +6,7 @@ import threading
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import orjson
@@ -19,6 +20,7 @@ from kokeshi.errors import EngineError, InputError
 from kokeshi.ingest import BadLine, IngestReport, Pacing, ingest_records, pipeline
 from kokeshi.ingest.actions import Action, Outcome
 from kokeshi.ingest.failures import FailureLog
+from kokeshi.ingest.ids import IdSet
 from kokeshi.ingest.pace import Pace
 from kokeshi.ingest.sending import BUSY_TRIES, TRIES, send_actions
 from kokeshi.metrics import IngestMetrics
@@ -157,6 +159,21 @@ class TestSending:
         outcomes = send(engine, actions("ab"), sleep)
         assert [(o.action.id, o.reason) for o in outcomes] == [("a", None), ("b", "status 429")]
         assert sum(sleep.waits) > 120
+
+    def test_a_document_that_fails_takes_none_along_that_the_engine_is_too_busy_for(self, sleep):
+        refusing = [lambda id_: 500 if id_ == "p" else 429] * TRIES
+        engine = ScriptedEngine(lambda id_: 200 if id_ == "a" else refusing[0](id_), *refusing, 429)
+        outcomes = {o.action.id: o.reason for o in send(engine, actions("apbc"), sleep)}
+        assert outcomes == {"a": None, "p": "status 500", "b": None, "c": None}
+
+    @pytest.mark.parametrize(("busy", "status"), [("bcd", 429), ("d", 503)])
+    def test_a_shard_that_takes_nothing_is_an_error_though_others_take_theirs(
+        self, sleep, busy, status
+    ):
+        engine = ScriptedEngine(*[lambda id_: status if id_ in busy else 200] * (BUSY_TRIES + 1))
+        with pytest.raises(EngineError, match=f"bulk of 'a': status {status}"):
+            send(engine, actions("abcd"), sleep)
+        assert len(sleep.waits) == BUSY_TRIES - 1
 
     @pytest.mark.parametrize("status", [429, 503])
     def test_an_engine_that_takes_no_document_at_all_is_an_error(self, sleep, status):
@@ -353,6 +370,15 @@ class TestPipeline:
     def test_no_failures_name_no_file(self, ingest):
         report = ingest(ScriptedEngine(), [record(0)])
         assert (report.failures_file, report.first_failure) == (None, None)
+
+    @pytest.mark.parametrize(("most", "exact"), [(4, True), (3, False)])
+    def test_duplicates_are_exact_while_all_ids_are_remembered(
+        self, ingest, monkeypatch, most, exact
+    ):
+        monkeypatch.setattr(pipeline, "IdSet", partial(IdSet, most=most))
+        report = ingest(ScriptedEngine(), [record(row, id=str(row % 4)) for row in range(6)])
+        assert report.duplicates_are_exact == exact
+        assert not exact or report.duplicates == 2
 
     @pytest.mark.parametrize("batch_bytes", [1, 300, 1_000_000])
     def test_the_last_of_two_with_one_id_stays(self, ingest, batch_bytes):

@@ -123,8 +123,9 @@ def print_report(report: IngestReport, index: str, count: int, console: Console 
         f"({rate:,.0f} documents/s); '{index}' now holds {count:,}."
     )
     if report.duplicates:
+        least = "" if report.duplicates_are_exact else "At least "
         console.print(
-            f"{report.duplicates:,} had an id that the file repeats; the last of each stays."
+            f"{least}{report.duplicates:,} had an id that the file repeats; the last of each stays."
         )
     if texts := report.cached + report.encoded:
         console.print(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -66,8 +66,19 @@ class Call(Generic[T]):
         return orjson.dumps(self.body)
 
 
+CLOSED_FOR_NOW: Final = frozenset({"cluster_block_exception", "index_closed_exception"})
+"""Errors of an item that say that its index takes nothing for now, whatever the document."""
+
+OF_NO_DOCUMENT: Final = frozenset({"security_exception", "index_not_found_exception"})
+"""Errors of an item that are those of the whole request."""
+
+
 class BulkItem(NamedTuple):
-    """What became of one document of a bulk request. reason: None where it was indexed."""
+    """What became of one document of a bulk request. reason: None where it was indexed.
+
+    status: as the engine gave it, but 503 where the index takes nothing for now, for which engines have
+    403, 429 and 400.
+    """
 
     status: int
     reason: str | None = None
@@ -162,12 +173,15 @@ def get_index_ids(index: str) -> Call[dict[str, str]]:
 
 
 def bulk(index: str, body: bytes) -> Call[list[BulkItem]]:
-    """Send newline-delimited actions and documents; returns one item for each, in order."""
+    """Send newline-delimited actions and documents; returns one item for each, in order.
+
+    Raises EngineError where an item has an error that is no document's.
+    """
     return Call(
         "bulk",
         "POST",
         _path(index, "_bulk"),
-        lambda answer: [_read_item(item) for item in answer.body.get("items", [])],
+        lambda answer: [_read_item(index, item) for item in answer.body.get("items", [])],
         index,
         body,
         params={"filter_path": "errors,items.*.status,items.*.error"},
@@ -400,11 +414,15 @@ def _nothing(_: Answer) -> None:
     return None
 
 
-def _read_item(item: Json) -> BulkItem:
+def _read_item(index: str, item: Json) -> BulkItem:
     (result,) = item.values()
-    if "error" in result:
-        return BulkItem(result["status"], _describe_item(result["error"]))
-    return _taken(result["status"])
+    if "error" not in result:
+        return _taken(result["status"])
+    error, status = result["error"], result["status"]
+    reason = _describe_item(error)
+    if error.get("type") in OF_NO_DOCUMENT:
+        raise EngineError(f"bulk of '{index}': {reason}", status=status)
+    return BulkItem(503 if error.get("type") in CLOSED_FOR_NOW else status, reason)
 
 
 @cache

@@ -70,6 +70,7 @@ class IngestReport:
     with the same id; without_vector: of the indexed, how many had no text to embed. encoded, cached: texts
     whose vector was computed, and those whose vector the cache had; 0 without a cache. resumed: of the
     read, how many an interrupted run had settled; restarted: why it was not continued, if there was one.
+    duplicates_are_exact: whether every id was compared with all before it; else there are at least so many.
     """
 
     read: int
@@ -84,6 +85,7 @@ class IngestReport:
     cached: int = 0
     resumed: int = 0
     restarted: str | None = None
+    duplicates_are_exact: bool = True
 
     def to_json(self) -> Json:
         """Return what `--json` prints."""
@@ -150,6 +152,7 @@ def ingest_records(
         first_failure=failures.first,
         encoded=texts.encoded,
         cached=texts.cached,
+        duplicates_are_exact=books.duplicates_are_exact,
     )
 
 
@@ -172,6 +175,11 @@ class _Books:
         self._on_progress = on_progress
         self._metrics = metrics
         self._lock = threading.Lock()
+
+    @property
+    def duplicates_are_exact(self) -> bool:
+        """Whether every id was compared with all before it."""
+        return not self._ids.full
 
     def open(self, chunk: _Chunk, failures: list[Failure]) -> None:
         """A chunk is about to be sent, but for what cannot be."""

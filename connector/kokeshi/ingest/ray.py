@@ -261,6 +261,7 @@ class _Books:
         return IngestReport(
             **asdict(self.tally),
             duplicates=self._duplicates,
+            duplicates_are_exact=not self._ids.full,
             seconds=seconds,
             failures_file=str(self._failures.path) if self._failures.count else None,
             first_failure=self._first,

@@ -53,36 +53,38 @@ def send_actions(
     """Send actions in order, in requests as large as `pace` allows; yield what became of them.
 
     What the engine could not take for now is sent again, before anything later and waiting longer each
-    time. Raises EngineError where the engine as a whole still refuses at the last try.
+    time. Raises EngineError where it is the engine that still refuses at the last try, not a document.
     """
     metrics = metrics or IngestMetrics()
     pending = list(actions)
     tries = given_up = 0
-    taken = False
     while pending:
         batch = pace.cut(pending)
         started = time.monotonic()
         sent = _send(engine, index, batch, pace)
         metrics.observe_bulk(time.monotonic() - started, sum(len(one.body) for one in batch))
         yield sent.outcomes
-        # of what went before a request that was taken whole nothing follows for the next one
-        taken = bool(sent.again) and (taken or bool(sent.outcomes))
         given_up = 0 if sent.outcomes else given_up
         tries = 1 if sent.outcomes or not sent.again else tries + 1
-        rest = pending[len(batch) :]
-        pending = [one.action for one in sent.again] + rest
+        again, rest = sent.again, pending[len(batch) :]
         if sent.refusal is None:
-            tries = 0  # to send it in parts was no try
+            pending, tries = (
+                [one.action for one in again] + rest,
+                0,
+            )  # to send it in parts was no try
             continue
-        metrics.count_retries(str(sent.refusal.status or "connection"), len(sent.again))
-        LOGGER.warning("%d documents are sent again: %s", len(sent.again), sent.refusal)
-        if tries >= (BUSY_TRIES if _is_busy(sent.refusal) else TRIES):
-            _check_blocked(sent, len(batch) + given_up, taken=taken)
-            yield sent.again
-            pending, tries, taken = rest, 0, False
-            given_up += len(sent.again)
-            continue
-        sleep(wait_s(tries))
+        metrics.count_retries(str(sent.refusal.status or "connection"), len(again))
+        LOGGER.warning("%d documents are sent again: %s", len(again), sent.refusal)
+        if spent := [one for one in again if tries >= _most_tries(sent, one)]:
+            _check_engine(sent, spent, given_up)
+            yield spent
+            again = [one for one in again if tries < _most_tries(sent, one)]
+            given_up += len(spent)
+        pending = [one.action for one in again] + rest
+        if again:
+            sleep(wait_s(tries))
+        else:
+            tries = 0
 
 
 def wait_s(tries: int) -> float:
@@ -91,22 +93,28 @@ def wait_s(tries: int) -> float:
     return wait
 
 
-def _is_busy(refusal: EngineError) -> bool:
-    return refusal.away or refusal.status in BUSY
+def _most_tries(sent: _Sent, one: Outcome) -> int:
+    """Return how often a document is tried, by its own answer where it has one."""
+    refusal = sent.refusal
+    away = sent.whole and refusal is not None and (refusal.away or refusal.status in BUSY)
+    return BUSY_TRIES if away or one.status in BUSY else TRIES
 
 
-def _check_blocked(sent: _Sent, count: int, *, taken: bool) -> None:
-    """Raise what the engine said where it is the engine that takes nothing, not these documents.
+def _check_engine(sent: _Sent, spent: Sequence[Outcome], given_up: int) -> None:
+    """Raise what the engine said where it is the engine that takes nothing, not a document.
 
-    count: of documents refused, one after another. taken: whether others of their request were not.
-    A full disk, for one, refuses each document: going on would call every further one a failure.
+    given_up: how many documents were, one after another, before. A full disk, for one, refuses each
+    document: going on would call every further one a failure. But one that is too large for the memory
+    of the engine gets 429 for ever, be it alone in its request or not.
     """
     refusal = sent.refusal
     if refusal is None:
         return
-    if sent.whole and not (refusal.status == 429 and count == 1):
+    busy = [one for one in spent if one.status in BUSY]
+    alone = len(spent) + given_up == 1
+    if sent.whole and not (refusal.status == 429 and alone):
         raise refusal
-    if not sent.whole and not taken and count > 1 and refusal.status in BUSY:
+    if any(one.status != 429 for one in busy) or (busy and len(busy) + given_up > 1):
         raise refusal
 
 
@@ -145,7 +153,7 @@ def _read(index: str, batch: list[Action], items: list[BulkItem]) -> _Sent:
     answered = [Outcome(a, item.reason, item.status) for a, item in zip(batch, items, strict=True)]
     if not any(busy):
         return _Sent(answered)
-    first = items[busy.index(True)]
+    first = next((item for item in items if item.status in BUSY), items[busy.index(True)])
     again, replaced = _to_repeat(answered, busy)
     settled = [one for one, repeat in zip(answered, busy, strict=True) if not repeat]
     refusal = EngineError(f"bulk of '{index}': {first.reason}", status=first.status)

@@ -103,7 +103,9 @@ def ingest_source(
             old=old,
         )
     path.unlink(missing_ok=True)
-    return replace(report, resumed=old.tally["read"] if old else 0, restarted=change)
+    if old is None:
+        return replace(report, restarted=change)
+    return replace(report, resumed=old.tally["read"], duplicates_are_exact=False)
 
 
 def _ingest(
