@@ -123,7 +123,8 @@ def test_differences_come_in_before_the_swap(shop: Shop) -> None:
     path = shop.folder / "late.jsonl"
     path.write_bytes(b"\n".join(map(orjson.dumps, changes)))
     report = reindex(shop.index, shop.file(2), then=[path], options=build_options())
-    assert [check.name for check in report.checks] == ["source", "differences", "count", "recall"]
+    names = ["source", "differences", "count", "vectors", "recall"]
+    assert [check.name for check in report.checks] == names
     (differences,) = report.differences
     assert (differences.updated, differences.deleted, differences.stale) == (10, 40, 1)
     assert shop.served()[1:] == (COUNT - 40, {2, 3})
@@ -203,6 +204,48 @@ def test_a_plan_that_loses_recall_is_not_served(shop: Shop) -> None:
     assert reindex(poor, shop.file(1), options=ReindexOptions(sample=0)).served
 
 
+class TestVectors:
+    """Documents without text for a template are indexed without a vector, and fail nowhere."""
+
+    @staticmethod
+    def words(shop: Shop, source: str) -> Index:
+        text = f"""
+index: {shop.name}
+text: [title]
+metadata: {{generation: integer, price: float}}
+vectors: {{embedding: {{encoder: wordllama, source: "{source}", dimension: 256}}}}
+"""
+        return Index(parse_spec(text), shop.engine)
+
+    def test_a_template_that_finds_no_text_keeps_the_old_version(self, shop: Shop) -> None:
+        path = shop.file(1, count=50)
+        with_typo = self.words(shop, "{titel}")
+        for _ in range(2):  # also the first version is refused
+            report = reindex(with_typo, path, options=build_options())
+            assert report.refused is not None
+            assert report.refused.found == (
+                "of 50 documents 0 have embedding; at least one is expected: look at the source of "
+                "vectors.embedding"
+            )
+            assert reindex(self.words(shop, "{title}"), path, options=build_options()).served
+        assert shop.versions() == ["-v000001", "-v000002"]
+
+    def test_a_column_that_some_lack_passes_by_the_tolerance(self, shop: Shop) -> None:
+        index = self.words(shop, "{title}")
+        assert reindex(index, shop.file(1, count=50), options=build_options()).served
+        rows = [orjson.loads(line) for line in shop.file(2, count=50).read_bytes().splitlines()]
+        for row in rows[:10]:
+            row["name"] = row.pop("title")
+        path = shop.folder / "renamed.jsonl"
+        path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+        report = reindex(index, path, options=build_options())
+        assert report.refused is not None
+        assert (report.refused.name, report.ingest.without_vector) == ("vectors", 10)
+        assert "40 have embedding; 100.0% of what is served now have" in report.refused.found
+        assert reindex(index, path, options=build_options(tolerance=0.2)).served
+        assert reindex(index, path, options=build_options()).served
+
+
 def test_an_error_leaves_nothing_behind(shop: Shop) -> None:
     shop.build(1)
 
@@ -263,6 +306,8 @@ class TestAdoption:
         monkeypatch.setattr(shop.engine, "perform", perform)
         assert shop.index.ingest(shop.file(2, count=2)).failed == 0
         assert shop.engine.get_aliases(shop.name) == []
+        assert adopt(shop.index) == f"{shop.name}-v000002"  # the copy of before is in nobody's way
+        assert shop.versions() == ["-v000002"]
 
     def test_one_that_kokeshi_did_not_make_stays_as_it_is(self, shop: Shop) -> None:
         with pytest.raises(SpecError, match="does not exist: there is nothing to adopt"):

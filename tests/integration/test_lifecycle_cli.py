@@ -15,6 +15,7 @@ from kokeshi.cli.main import app
 from kokeshi.connect import connect
 from kokeshi.engines import calls
 from kokeshi.errors import InputError, SpecError
+from kokeshi.lifecycle import reindex as reindex_index
 
 pytestmark = pytest.mark.engine
 
@@ -88,6 +89,10 @@ def test_an_index_is_adopted_rebuilt_and_rolled_back(shop: Shop) -> None:
     assert table[-1].split()[:4] == [f"{shop.name}-v000002", "yes", "complete", "40"]
     assert f"stands for '{shop.name}-v000001' now" in shop.run("rollback")
     assert shop.json("rollback", "--to", f"{shop.name}-v000002")["replaced"].endswith("v000001")
+    with connect(shop.url) as engine:
+        engine.delete_index(f"{shop.name}-v000002")
+    told = shop.run("rollback", "--to", f"{shop.name}-v000001")
+    assert told == f"'{shop.name}' stands for '{shop.name}-v000001' now.\n"
 
 
 def test_a_source_with_too_few_documents_is_refused(shop: Shop) -> None:
@@ -100,6 +105,26 @@ def test_a_source_with_too_few_documents_is_refused(shop: Shop) -> None:
     kept = shop.json("reindex", "few.jsonl", "--keep-failed", code=1)
     assert (kept["served"], kept["kept"], kept["refused"]) == (False, True, "count")
     assert shop.json("reindex", "few.jsonl", "--tolerance", "0.5")["served"]
+
+
+def test_a_rebuild_sends_and_logs_as_an_ingest_does(shop: Shop, monkeypatch) -> None:
+    told: dict[str, Any] = {}
+
+    def reindex(*arguments: Any, **options: Any) -> Any:
+        told.update(options)
+        return reindex_index(*arguments, **options)
+
+    monkeypatch.setattr("kokeshi.cli.reindex.reindex_index", reindex)
+    sending = ("--batch-mb", "0.5", "--connections", "3", "--log-json")
+    (shop.folder / "late.jsonl").write_text('{"op": "delete", "id": "p1"}\n')
+    arguments = ["reindex", shop.write("all.jsonl"), "--then", "late.jsonl", *sending]
+    ran = CliRunner().invoke(app, arguments)
+    assert ran.exit_code == 0, ran.output
+    assert (told["pacing"].batch_bytes, told["pacing"].connections) == (2**19, 3)
+    assert told["metrics"] is not None
+    logged = [json.loads(line)["message"] for line in ran.stderr.splitlines()]
+    assert "all.jsonl is ingested" in logged
+    assert "changes of late.jsonl are applied" in logged
 
 
 def test_the_gate_keeps_a_worse_ranking_from_being_served(shop: Shop) -> None:

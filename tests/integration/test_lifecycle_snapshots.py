@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from kokeshi import Index
+from kokeshi.connect import connect
 from kokeshi.engines import Engine, calls
 from kokeshi.errors import EngineError, InputError, SpecError
-from kokeshi.lifecycle import (
-    Snapshots,
-    rollback,
-)
+from kokeshi.lifecycle import Snapshots, reindex, requests, rollback
+from kokeshi.lifecycle.flows import find_family
 from kokeshi.schema import parse_spec
 from tests.lifecycle import (
     COUNT,
@@ -21,6 +20,7 @@ from tests.lifecycle import (
     VECTORS,
     Shop,
     a_shop,
+    build_options,
     searching,
 )
 
@@ -71,6 +71,71 @@ def test_a_snapshot_comes_back_as_a_version_or_under_another_name(
     assert nearest.ids == ["p5"]
     snapshots.delete("first")
     assert snapshots.list() == []
+
+
+@pytest.fixture
+def slow(shop: Shop, snapshots: Snapshots) -> Snapshots:
+    """The same repository, from which an index is restored in seconds."""
+    settings = {"location": shop.name, "max_restore_bytes_per_sec": "5kb"}
+    shop.engine.create_repository(shop.name, {"type": "fs", "settings": settings})
+    return snapshots
+
+
+def test_a_version_that_is_being_restored_is_not_whole(
+    shop: Shop, slow: Snapshots, engine_url: str, monkeypatch
+) -> None:
+    """Its snapshot says that it is complete, and the engine that it is yellow, without any shard."""
+    shop.build(1)
+    slow.create(shop.name, "first")
+    live = shop.build(2).version
+    path, seen, perform = shop.file(4), [], shop.engine.perform
+
+    def watched(call):
+        answer = perform(call)
+        if call.operation == "wait_for_index":
+            family = other.run(find_family(shop.name))
+            seen.append((answer, family.versions[-1].state, family.live))
+            if answer == "coming":
+                with pytest.raises(SpecError, match="v000003' is being built by process"):
+                    reindex(Index(shop.index.spec, other), path, options=build_options())
+        return answer
+
+    monkeypatch.setattr(requests, "WAIT_S", 1)
+    with connect(engine_url) as other, searching(shop, threads=1) as found:
+        monkeypatch.setattr(shop.engine, "perform", watched)
+        restored = slow.restore("first", shop.name)
+        monkeypatch.setattr(shop.engine, "perform", perform)
+    assert {*seen} == {
+        ("coming", "building", live),
+        ("whole", "building", live),
+        ("whole", "complete", live),  # right before the swap
+    }
+    assert {*found} <= {(COUNT, frozenset([generation])) for generation in (1, 2)}
+    assert shop.served() == (restored, COUNT, {1})
+    mark = shop.engine.run(find_family(shop.name)).versions[-1].mark
+    assert mark is not None
+    assert (mark.source, mark.replaces) == (f"snapshot {shop.name}/first", live)
+
+
+def test_what_a_restore_that_was_stopped_left_is_deleted_by_the_next_run(
+    shop: Shop, slow: Snapshots, monkeypatch
+) -> None:
+    shop.build(1)
+    slow.create(shop.name, "first")
+    perform = shop.engine.perform
+
+    def stopped(call):
+        if call.operation == "wait_for_index":
+            raise KeyboardInterrupt
+        return perform(call)
+
+    monkeypatch.setattr(shop.engine, "perform", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        slow.restore("first", shop.name)
+    monkeypatch.setattr(shop.engine, "perform", perform)
+    assert shop.served()[2] == {1}
+    assert shop.build(2).cleared == (f"{shop.name}-v000002",)
+    assert shop.served() == (f"{shop.name}-v000003", COUNT, {2})
 
 
 def test_mistakes_with_snapshots_are_told(shop: Shop, snapshots: Snapshots) -> None:

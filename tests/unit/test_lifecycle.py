@@ -9,13 +9,25 @@ from kokeshi.changes.model import ChangeReport
 from kokeshi.errors import CapabilityError, InputError
 from kokeshi.ingest import IngestReport
 from kokeshi.lifecycle import ReindexOptions, Snapshots, reindex
-from kokeshi.lifecycle.checks import check_count, check_differences, check_source
+from kokeshi.lifecycle.checks import (
+    Check,
+    VectorCounts,
+    check_count,
+    check_differences,
+    check_source,
+    check_vectors,
+)
 from kokeshi.schema import parse_spec
 
 
-def report(indexed: int, failed: int = 0, duplicates: int = 0) -> IngestReport:
+def report(
+    indexed: int, failed: int = 0, duplicates: int = 0, *, exact: bool = True
+) -> IngestReport:
     first = "line 3: not JSON" if failed else None
-    return IngestReport(indexed + failed, indexed, failed, duplicates, 0, 1.0, None, first)
+    read = indexed + failed
+    return IngestReport(
+        read, indexed, failed, duplicates, 0, 1.0, None, first, duplicates_are_exact=exact
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,6 +51,92 @@ def test_an_index_holds_each_id_of_its_source_once(
         f"{count:,} documents of {ingested.indexed - ingested.duplicates:,} distinct" in check.found
     )
     assert ("line 3: not JSON" in check.found) is (ingested.failed > 1)
+
+
+@pytest.mark.parametrize(
+    ("count", "ingested", "passed"),
+    [
+        (90, report(100, duplicates=10, exact=False), True),
+        (89, report(100, duplicates=0, exact=False), False),
+        (990, report(1100, duplicates=100, exact=False), True),
+        (989, report(1100, duplicates=100, exact=False), False),
+        (1001, report(1100, duplicates=100, exact=False), False),
+        (1000, report(1100, failed=100, duplicates=100, exact=False), False),
+        (0, report(0, exact=False), False),
+    ],
+)
+def test_an_index_may_hold_a_little_less_where_repeats_are_not_all_counted(
+    count: int, ingested: IngestReport, passed: bool
+) -> None:
+    check = check_source(count, ingested, tolerance=0.01)
+    assert check.passed is passed
+    expected = ingested.indexed - ingested.duplicates
+    assert check.found.startswith(
+        f"{count:,} documents of at most {expected:,} distinct ids, too many to find every repeat, so "
+        f"that 1.0% fewer pass; {ingested.failed:,} failed"
+    )
+
+
+def vectors(new: tuple[int, int], old: tuple[int, int] | None, tolerance: float = 0.01) -> Check:
+    """Check (documents, those that have the vector `title`); all have the vector `image`."""
+    counts = [
+        found and VectorCounts(found[0], {"image": found[0], "title": found[1]})
+        for found in (new, old)
+    ]
+    assert counts[0] is not None
+    return check_vectors(counts[0], counts[1], tolerance)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "passed"),
+    [
+        ((100, 100), (100, 100), True),
+        ((100, 99), (200, 200), True),
+        ((100, 98), (200, 200), False),
+        ((100, 98), (200, 190), True),
+        ((100, 1), None, True),
+        ((100, 0), None, False),
+        ((100, 0), (100, 0), False),
+        ((100, 1), (0, 0), True),
+        ((100, 1), (100, 0), True),  # what is served has no such vector
+    ],
+)
+def test_about_as_many_documents_as_before_have_a_vector(
+    new: tuple[int, int], old: tuple[int, int] | None, passed: bool
+) -> None:
+    check = vectors(new, old)
+    assert (check.name, check.passed) == ("vectors", passed)
+    assert check.found.startswith(f"of 100 documents 100 have image, {new[1]:,} have title")
+
+
+def test_a_vector_that_was_lost_is_named_with_a_remedy() -> None:
+    assert vectors((100, 0), None).found.endswith(
+        "0 have title; at least one is expected: look at the source of vectors.title"
+    )
+    assert vectors((100, 90), (100, 99)).found.endswith(
+        "; 99.0% of what is served now have title, more by over 1.0%: look at the source of vectors.title"
+    )
+    assert vectors((100, 90), (100, 99), tolerance=0.1).passed
+
+
+@pytest.mark.parametrize(
+    ("source", "then"),
+    [
+        ("all.jsonl", ["01/late.jsonl", "02/late.jsonl"]),
+        ("a/shop.csv", ["b/shop.jsonl.gz"]),
+    ],
+)
+def test_two_sources_with_one_file_of_failures_are_refused(
+    tmp_path, source: str, then: list[str]
+) -> None:
+    for name in (source, *then):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b'{"id": "a"}\n')
+    index = Index(parse_spec("{index: shoes, text: [title]}"), MemoryEngine())
+    with pytest.raises(
+        InputError, match=r"what fails of both .* in \w+\.failures\.jsonl.*rename one"
+    ):
+        reindex(index, tmp_path / source, then=[tmp_path / name for name in then])
 
 
 @pytest.mark.parametrize(

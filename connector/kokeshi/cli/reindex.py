@@ -17,7 +17,7 @@ from kokeshi.cli.common import (
     takes_connection,
 )
 from kokeshi.cli.gate import PASSING, build_gate
-from kokeshi.cli.sending import progress_bar
+from kokeshi.cli.sending import Sending, progress_bar, takes_sending
 from kokeshi.engines.settings import Settings
 from kokeshi.index import Index
 from kokeshi.ingest import Source
@@ -33,7 +33,9 @@ _DEFAULT = ReindexOptions()
 
 
 @takes_connection
+@takes_sending
 def reindex(
+    sending: Sending,
     file: Annotated[Path, typer.Argument(help="All documents: JSONL, CSV or TSV, plain or .gz.")],
     spec: SpecOption = DEFAULT_SPEC,
     then: Annotated[
@@ -133,7 +135,11 @@ def reindex(
         take_over=take_over,
     )
     source = Source(file)
-    with Index.open(spec, connection) as index, progress_bar(source) as on_progress:
+    with (
+        sending.watched() as metrics,
+        Index.open(spec, connection) as index,
+        progress_bar(source, shown=not sending.log_json) as on_progress,
+    ):
         gate = None
         if judgments:
             chosen = passing or PASSING
@@ -142,7 +148,14 @@ def reindex(
             name = adopt_index(index, take_over=take_over)
             err.print(f"'{index.spec.index}' is an alias of '{name}' now.", markup=False)
         report = reindex_index(
-            index, source, then=then or (), gate=gate, options=options, on_progress=on_progress
+            index,
+            source,
+            then=then or (),
+            gate=gate,
+            options=options,
+            pacing=sending.pacing,
+            on_progress=on_progress,
+            metrics=metrics,
         )
     if json:
         print_json(report.to_json() | {"refused": report.refused and report.refused.name})

@@ -37,10 +37,8 @@ def rollback(
     if json:
         print_json(report.to_json())
     else:
-        out.print(
-            f"'{report.index}' stands for '{report.version}' now in place of '{report.replaced}'.",
-            markup=False,
-        )
+        before = f" in place of '{report.replaced}'" if report.replaced else ""
+        out.print(f"'{report.index}' stands for '{report.version}' now{before}.", markup=False)
     if report.other_vectors:
         err.print(
             "Warning: its vectors were made in another way; search with the spec that made it.",

@@ -15,6 +15,7 @@ from kokeshi.cli.common import DEFAULT_SPEC, JsonOption, SpecOption, out, print_
 from kokeshi.errors import InputError
 from kokeshi.schema import IndexSpec, load_spec
 from kokeshi.sizing import (
+    Coefficients,
     DocumentSize,
     Estimate,
     encode_hours,
@@ -69,14 +70,9 @@ def size(
         found = found.model_copy(update={"replicas": replicas})
     measured = load_coefficients()
     bytes_ = measure_documents(sample, found) if sample else guess_document(found, measured)
-    estimates, left_out = [], []
-    for name in parse_engines(engine):
-        try:
-            one = estimate(found, count, bytes_, name, measured.engines[name], measured.rules)
-        except InputError as error:  # what only the other engine can do
-            left_out.append(f"{name}: {error}")
-        else:
-            estimates.append(one)
+    tried = [try_estimate(found, count, bytes_, name, measured) for name in parse_engines(engine)]
+    estimates = [one for one in tried if isinstance(one, Estimate)]
+    left_out = [one for one in tried if isinstance(one, str)]
     if not estimates:
         raise InputError("; ".join(left_out))
     hours = find_encode_hours(found, count, encode_rate)
@@ -98,6 +94,16 @@ def size(
         out.print(f"Left out, {line}.", markup=False, soft_wrap=True)
     for line in find_notes(bytes_, hours):
         out.print(line, soft_wrap=True)
+
+
+def try_estimate(
+    spec: IndexSpec, count: int, size: DocumentSize, engine: SizedEngine, measured: Coefficients
+) -> Estimate | str:
+    """Return the estimate for an engine, or why there is none: what only the other one can do."""
+    try:
+        return estimate(spec, count, size, engine, measured.engines[engine], measured.rules)
+    except InputError as error:
+        return f"{engine}: {error}"
 
 
 def parse_count(text: str) -> int:

@@ -1,14 +1,14 @@
-"""Whether a version that was built may be served: its count, its recall, and a gate of the caller's."""
+"""Whether a version that was built may be served: counts, vectors, its recall, and a gate of the caller's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from kokeshi.changes.model import ChangeReport
-from kokeshi.engines import Capabilities
+from kokeshi.engines import Capabilities, Engine
 from kokeshi.index import Index
 from kokeshi.ingest import IngestReport
 from kokeshi.plans import find_plan
@@ -38,15 +38,27 @@ Gate = Callable[[str, Index], Check]
 def check_source(count: int, report: IngestReport, tolerance: float) -> Check:
     """Return whether an index holds every document of its source, each once.
 
-    count: of the index. tolerance: the share of the source's documents that may have failed.
+    count: of the index. tolerance: the share of the source's documents that may have failed; where repeated
+    ids were not counted exactly, also that by which there may be fewer than the ids that were counted.
     """
     expected = report.indexed - report.duplicates
     few_failed = report.failed <= tolerance * report.read
-    found = f"{count:,} documents of {expected:,} distinct ids; {report.failed:,} failed"
+    fewest = expected if report.duplicates_are_exact else expected * (1 - tolerance)
+    passed = 0 < count <= expected and fewest <= count and few_failed
     why = (
         "" if few_failed else f", more than {tolerance:.1%} of the source ({report.first_failure})"
     )
-    return Check("source", 0 < count == expected and few_failed, found + why)
+    return Check("source", passed, f"{_held(count, expected, report, tolerance)}{why}")
+
+
+def _held(count: int, expected: int, report: IngestReport, tolerance: float) -> str:
+    failed = f"; {report.failed:,} failed"
+    if report.duplicates_are_exact:
+        return f"{count:,} documents of {expected:,} distinct ids{failed}"
+    return (
+        f"{count:,} documents of at most {expected:,} distinct ids, too many to find every repeat, so that "
+        f"{tolerance:.1%} fewer pass{failed}"
+    )
 
 
 def check_differences(path: str, report: ChangeReport, tolerance: float) -> Check:
@@ -69,6 +81,48 @@ def check_count(new: int, old: int, tolerance: float, *, deleted: int = 0) -> Ch
     passed = new >= (old - deleted) * (1 - tolerance)
     why = "" if passed else f"; fewer by more than {tolerance:.1%}"
     return Check("count", passed, found + why)
+
+
+@dataclass(frozen=True)
+class VectorCounts:
+    """How many documents an index holds. having: vector -> how many of these have it."""
+
+    documents: int
+    having: Mapping[str, int]
+
+    def share(self, name: str) -> float:
+        """Return the share of the documents that have a vector; 0 of none."""
+        return self.having[name] / self.documents if self.documents else 0.0
+
+
+def count_vectors(engine: Engine, index: str, names: Iterable[str]) -> VectorCounts:
+    """Count the documents of an index that have each vector: none of one that its mapping does not have."""
+    having = {name: engine.count(index, {"exists": {"field": name}}) for name in names}
+    return VectorCounts(engine.count(index), having)
+
+
+def check_vectors(new: VectorCounts, old: VectorCounts | None, tolerance: float) -> Check:
+    """Return whether some documents have each vector, and about as many as in the index that is served.
+
+    old: of that, None for the first version. tolerance: the share of documents by which more may be without
+    a vector: where a template names a field that is not there, all are.
+    """
+    found = ", ".join(f"{having:,} have {name}" for name, having in new.having.items())
+    lost = (_find_loss(name, new, old, tolerance) for name in new.having)
+    why = next(filter(None, lost), "")
+    return Check("vectors", not why, f"of {new.documents:,} documents {found}{why}")
+
+
+def _find_loss(name: str, new: VectorCounts, old: VectorCounts | None, tolerance: float) -> str:
+    """Return what is wrong with a vector, in half a sentence; empty where nothing is."""
+    if not new.having[name]:
+        return f"; at least one is expected: look at the source of vectors.{name}"
+    if old and new.having[name] < (old.share(name) - tolerance) * new.documents:
+        return (
+            f"; {old.share(name):.1%} of what is served now have {name}, more by over {tolerance:.1%}: "
+            f"look at the source of vectors.{name}"
+        )
+    return ""
 
 
 def check_recall(index: Index, sample: int, least: float, seed: int = 0) -> Check | None:

@@ -9,6 +9,7 @@ from typing import Any
 from kokeshi.engines import Flow, calls
 from kokeshi.errors import CapabilityError, EngineError, SpecError
 from kokeshi.lifecycle import requests
+from kokeshi.lifecycle.owners import building, check_dead
 from kokeshi.mapping import META
 from kokeshi.types import Json
 from kokeshi.versions import (
@@ -19,6 +20,7 @@ from kokeshi.versions import (
     build_adoption,
     build_meta,
     build_swap,
+    find_mark,
     find_old,
     find_unfinished,
     parse_versions,
@@ -70,29 +72,33 @@ def clear_unfinished(family: Family, *, take_over: bool) -> Flow[list[str]]:
     """Delete what runs left behind that were killed or refused; returns the names.
 
     take_over: also what a process on another machine builds, or built. Raises SpecError where one is
-    under way, or may be.
+    under way, or may be, or where one was finished since the family was looked at.
     """
     left = find_unfinished(family)
     for version in left:
         if version.state == "building":
-            _check_dead(version, take_over=take_over)
+            check_dead(version, take_over=take_over)
+    deleted = []
     for version in left:
-        yield calls.delete_index(version.name)
-    return [version.name for version in left]
+        if (yield from _is_left(version)):
+            yield calls.delete_index(version.name)
+            deleted.append(version.name)
+    return deleted
 
 
-def _check_dead(version: Version, *, take_over: bool) -> None:
-    owner = version.mark.owner if version.mark else None
-    if owner is None or owner.state == "dead" or (owner.state == "unknown" and take_over):
-        return
-    if owner.state == "alive":
+def _is_left(version: Version) -> Flow[bool]:
+    """Return whether an unfinished version is there as it was; raises SpecError where it is another's now.
+
+    Its run can have served it, and ended, between the look at its mark and that at its process.
+    """
+    found: Json | None = (yield requests.get_index(version.name)).get(version.name)
+    if found is None:
+        return False
+    if found["aliases"] or find_mark(found["mappings"].get("_meta", {})) != version.mark:
         raise SpecError(
-            f"index '{version.name}' is being built by {owner}; wait for it, or stop it"
+            f"index '{version.name}' was finished or served by another run just now; start again"
         )
-    raise SpecError(
-        f"index '{version.name}' is not finished, and whether {owner} still builds it cannot be told "
-        "from here; if it does not, give --take-over"
-    )
+    return True
 
 
 def swap(family: Family, name: str) -> Flow[None]:
@@ -102,10 +108,22 @@ def swap(family: Family, name: str) -> Flow[None]:
     something else by now; nothing is changed then.
     """
     yield from check_whole(name)
+    if family.live is None:
+        yield from _check_free(family.alias, name)
     served = family.find(family.live) if family.live else None
     if served and served.mark and served.state != "complete":  # of a run killed after its swap
         yield from set_state(served.name, "complete")
     yield calls.update_aliases(build_swap(family, name))
+
+
+def _check_free(alias: str, name: str) -> Flow[None]:
+    """Raise EngineError where an alias stands for something: the engine would add a second index to it."""
+    found: dict[str, Json] | None = yield calls.get_mapping(alias)
+    if found:
+        raise EngineError(
+            f"'{alias}' stands for {', '.join(sorted(found))} since this run began, so nothing was changed; "
+            f"to serve '{name}' all the same: kokeshi rollback --to {name}"
+        )
 
 
 def check_whole(name: str) -> Flow[None]:
@@ -139,6 +157,12 @@ def adopt_index(alias: str, *, take_over: bool = False) -> Flow[str]:
     left = Family(alias, None, parse_versions(alias, mappings), aliases)
     yield from clear_unfinished(left, take_over=take_over)
     name = left.next_name
+    with building(name):
+        yield from _adopt(alias, name, meta)
+    return name
+
+
+def _adopt(alias: str, name: str, meta: Json) -> Flow[None]:
     # the copy takes the mark along, so that one of a run that is killed here is known as such
     yield requests.put_meta(alias, build_meta(meta, Mark.new(f"index {alias}", None)))
     yield requests.put_settings(alias, {"index.blocks.write": True})
@@ -150,7 +174,6 @@ def adopt_index(alias: str, *, take_over: bool = False) -> Flow[str]:
         yield requests.put_settings(alias, {"index.blocks.write": None})
         raise
     yield from set_state(name, "complete")
-    return name
 
 
 def _copy(index: str, name: str) -> Flow[None]:

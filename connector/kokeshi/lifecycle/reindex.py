@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TypedDict
 
 from kokeshi.changes.model import ChangeReport
 from kokeshi.changes.session import check_changes
-from kokeshi.encoders import close_encoders
 from kokeshi.engines import Engine
 from kokeshi.errors import EngineError, InputError
-from kokeshi.flows import IndexFlows
 from kokeshi.index import Index
-from kokeshi.ingest import IngestProgress, IngestReport, Source
+from kokeshi.ingest import IngestProgress, IngestReport, Pacing, Source
+from kokeshi.ingest.failures import failures_path
 from kokeshi.lifecycle import flows
 from kokeshi.lifecycle.checks import (
     Check,
@@ -30,10 +29,14 @@ from kokeshi.lifecycle.checks import (
     check_differences,
     check_recall,
     check_source,
+    check_vectors,
+    count_vectors,
 )
-from kokeshi.schema import IndexSpec
+from kokeshi.lifecycle.opening import NextVersion, open_next
+from kokeshi.lifecycle.owners import building
+from kokeshi.metrics import IngestMetrics
 from kokeshi.types import Json
-from kokeshi.versions import Family, Mark, spec_of
+from kokeshi.versions import Family, Mark
 
 OnProgress = Callable[[IngestProgress], None]
 
@@ -110,73 +113,75 @@ def reindex(
     then: Sequence[Source | str | Path] = (),
     gate: Gate | None = None,
     options: ReindexOptions | None = None,
+    pacing: Pacing | None = None,
     on_progress: OnProgress = lambda _: None,
+    metrics: IngestMetrics | None = None,
 ) -> ReindexReport:
     """Build the index anew from a source by the spec of `index`, whose name is the alias, and serve it.
 
     then: files of changes, applied in turn after the source was checked; see `Index.apply`. gate:
-    compares what is served with the new version, opened by the same spec; asked last. The old version
-    goes on being served until the swap; where a check does not pass, or anything is raised, it stays.
+    compares what is served with the new version, opened by the same spec; asked last. pacing, metrics: of
+    `Index.ingest` and `Index.apply`. The old version goes on being served until the swap; where a check
+    does not pass, or anything is raised, it stays.
 
     Raises what `Index.ingest` raises; SpecError where the name is an index itself, or another run
-    builds a version.
+    builds a version; InputError where two sources would keep what fails in one file.
     """
+    started = time.monotonic()
     options = options or ReindexOptions()
     source, *differences = [
         one if isinstance(one, Source) else Source(one) for one in (source, *then)
     ]
     for changes in differences:
         check_changes(changes)
+    _check_apart((source, *differences))
     family = index.engine.run(flows.find_family(index.spec.index))
     if gate and family.live is None:
         raise InputError("gate: nothing is served yet that it could compare; leave it out")
-    with _pinned(index) as spec:
-        version = Index(spec_of(spec, family.next_name), index.engine)
-        try:
-            return _Rebuild(version, family, source, differences, gate, options, on_progress).run()
-        finally:
-            close_encoders(version.encoders.values())
+    sending = _Sending(pacing=pacing, on_progress=on_progress, metrics=metrics)
+    with open_next(index, family) as version, building(version.index.spec.index):
+        return _Rebuild(version, source, differences, gate, options, sending, started).run()
 
 
-@contextmanager
-def _pinned(index: Index) -> Iterator[IndexSpec]:
-    """Yield the spec with a file for each codebook, also for one that only the engine has."""
-    coded = {name: vector for name, vector in index.spec.vectors.items() if vector.codes}
-    missing = [name for name in coded if not Path(index.spec.codebook_path(name)).exists()]
-    if not missing:
-        yield index.spec
-        return
-    found = index.engine.run(IndexFlows(index.spec).find_codebooks())
-    vectors = dict(index.spec.vectors)
-    with TemporaryDirectory(prefix="kokeshi-") as folder:
-        for name in missing:
-            path = Path(folder) / f"{name}.codebook"
-            found[name].save(path)
-            codes = coded[name].codes
-            update = {"codes": codes and codes.model_copy(update={"codebook": str(path)})}
-            vectors[name] = coded[name].model_copy(update=update)
-        yield index.spec.model_copy(update={"vectors": vectors})
+def _check_apart(sources: Sequence[Source]) -> None:
+    """Raise InputError where what fails of two sources would go to one file: each begins it anew."""
+    seen: dict[Path, str] = {}
+    for source in sources:
+        path = failures_path(source.path)
+        if path in seen:
+            raise InputError(
+                f"{seen[path]} and {source.path}: what fails of both would be kept in {path}, where the one "
+                "replaces the other's; rename one"
+            )
+        seen[path] = source.path
+
+
+class _Sending(TypedDict):
+    """How documents are sent, and who is told of it; as `Index.ingest` and `Index.apply` take it."""
+
+    pacing: Pacing | None
+    on_progress: OnProgress
+    metrics: IngestMetrics | None
 
 
 @dataclass
 class _Rebuild:
-    """One rebuild under way. family: the alias and its versions as the run found them."""
+    """One rebuild under way. started: on the monotonic clock, before its encoders were loaded."""
 
-    version: Index
-    family: Family
+    next: NextVersion
     source: Source
     then: Sequence[Source]
     gate: Gate | None
     options: ReindexOptions
-    on_progress: OnProgress
+    sending: _Sending
+    started: float
     differences: list[ChangeReport] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
 
     def run(self) -> ReindexReport:
-        started = time.monotonic()
         cleared = self._begin()
         try:
-            ingest = self.version.ingest(self.source, resume=False, on_progress=self.on_progress)
+            ingest = self._version.ingest(self.source, resume=False, **self.sending)
             passed = all(map(self._record, self._checks(ingest)))
             if not passed:
                 self._refuse()
@@ -185,9 +190,9 @@ class _Rebuild:
             raise
         pruned = self._serve() if passed else []
         return ReindexReport(
-            index=self.family.alias,
+            index=self._family.alias,
             version=self._name,
-            replaced=self.family.live,
+            replaced=self._family.live,
             served=passed,
             kept=passed or self.options.keep_failed,
             checks=tuple(self.checks),
@@ -195,42 +200,58 @@ class _Rebuild:
             differences=tuple(self.differences),
             cleared=tuple(cleared),
             pruned=tuple(pruned),
-            seconds=time.monotonic() - started,
+            seconds=time.monotonic() - self.started,
         )
 
     @property
+    def _version(self) -> Index:
+        return self.next.index
+
+    @property
+    def _family(self) -> Family:
+        """The alias and its versions as the run found them."""
+        return self.next.family
+
+    @property
     def _name(self) -> str:
-        return self.version.spec.index
+        return self._version.spec.index
 
     @property
     def _engine(self) -> Engine:
-        return self.version.engine
+        return self._version.engine
 
     def _begin(self) -> list[str]:
-        """Create the version, and delete what runs before left behind; a mistake changes nothing."""
-        body = self.version.build_body()
+        """Delete what runs before left behind, and create the version; a mistake changes nothing."""
         take_over = self.options.take_over
-        cleared = self._engine.run(flows.clear_unfinished(self.family, take_over=take_over))
-        mark = Mark.new(self.source.path, self.family.live)
-        self._engine.run(flows.begin(self._name, body, mark))
+        cleared = self._engine.run(flows.clear_unfinished(self._family, take_over=take_over))
+        mark = Mark.new(self.source.path, self._family.live)
+        self._engine.run(flows.begin(self._name, self.next.body, mark))
         return cleared
 
     def _checks(self, ingest: IngestReport) -> Iterator[Check]:
         """Apply the differences, and yield each check when it can be made."""
-        tolerance, live = self.options.tolerance, self.family.live
-        yield check_source(self.version.count(), ingest, tolerance)
+        tolerance, live = self.options.tolerance, self._family.live
+        yield check_source(self._version.count(), ingest, tolerance)
         for changes in self.then:
-            self.differences.append(self.version.apply(changes, on_progress=self.on_progress))
+            self.differences.append(self._version.apply(changes, **self.sending))
             yield check_differences(changes.path, self.differences[-1], tolerance)
         if live:
             deleted = sum(report.deleted for report in self.differences)
             served = self._engine.count(live)
-            yield check_count(self.version.count(), served, tolerance, deleted=deleted)
-        recall = check_recall(self.version, self.options.sample, self.options.min_recall)
+            yield check_count(self._version.count(), served, tolerance, deleted=deleted)
+        yield from self._check_vectors(tolerance, live)
+        recall = check_recall(self._version, self.options.sample, self.options.min_recall)
         if recall:
             yield recall
         if self.gate and live:
-            yield self.gate(live, self.version)
+            yield self.gate(live, self._version)
+
+    def _check_vectors(self, tolerance: float, live: str | None) -> Iterator[Check]:
+        names = self._version.spec.vectors
+        if names:
+            new = count_vectors(self._engine, self._name, names)
+            old = count_vectors(self._engine, live, names) if live else None
+            yield check_vectors(new, old, tolerance)
 
     def _record(self, check: Check) -> bool:
         self.checks.append(check)
@@ -249,9 +270,9 @@ class _Rebuild:
     def _serve(self) -> list[str]:
         """Swap and prune; from here on a version is never deleted by who built it: it may be served."""
         self._engine.run(flows.set_state(self._name, "complete"))
-        self._engine.run(flows.swap(self.family, self._name))
+        self._engine.run(flows.swap(self._family, self._name))
         try:
-            return self._engine.run(flows.prune(self.family.alias, self.options.keep))
+            return self._engine.run(flows.prune(self._family.alias, self.options.keep))
         except EngineError as error:
             raise EngineError(
                 f"'{self._name}' is served now, but older versions were not deleted: {error}"

@@ -14,7 +14,7 @@ WAIT_S: Final = 20
 
 
 Health = Literal["whole", "coming", "broken"]
-"""Of an index: every primary shard answers, some are being recovered, or some are not even that."""
+"""Of an index: every primary shard answers, some are being made or recovered, or some are not even that."""
 
 
 def put_meta(index: str, meta: Json) -> Call[None]:
@@ -41,6 +41,18 @@ def get_settings(index: str) -> Call[dict[str, Json]]:
     )
 
 
+def get_index(index: str) -> Call[dict[str, Json]]:
+    """Return mappings and aliases by concrete index, of one moment; nothing where there is no such index."""
+    return Call(
+        "get_index",
+        "GET",
+        f"/{_quoted(index)}",
+        lambda answer: dict(_found(answer)),
+        index,
+        accept=frozenset({404}),
+    )
+
+
 def index_aliases(indices: str) -> Call[dict[str, dict[str, Json]]]:
     """Return the aliases of indices, with their filter and routing; names can have wildcards."""
     return Call(
@@ -61,7 +73,12 @@ def clone_index(index: str, target: str, settings: Json) -> Call[None]:
 
 def wait_for_index(index: str) -> Call[Health]:
     """Wait until every primary shard of an index answers, for a short time; returns how it stands then."""
-    params = {"wait_for_status": "yellow", "timeout": f"{WAIT_S}s"}
+    params = {
+        "wait_for_status": "yellow",
+        "wait_for_no_initializing_shards": "true",
+        "level": "indices",
+        "timeout": f"{WAIT_S}s",
+    }
     path = f"/_cluster/health/{_quoted(index)}"
     accept = frozenset({408})
     return Call("wait_for_index", "GET", path, _read_health, index, params=params, accept=accept)
@@ -114,9 +131,12 @@ def start_restore(repository: str, snapshot: str, body: Json) -> Call[None]:
 
 
 def _read_health(answer: Answer) -> Health:
-    if not answer.body.get("timed_out", True):
+    """Return how an index stands: one that a snapshot or a copy is made into is yellow without any shard."""
+    found = answer.body.get("indices", {}).values()
+    if found and all(one["active_primary_shards"] == one["number_of_shards"] for one in found):
         return "whole"
-    return "coming" if answer.body.get("initializing_shards") else "broken"
+    made = answer.body.get("initializing_shards") or answer.body.get("status") == "yellow"
+    return "coming" if made else "broken"
 
 
 def _snapshot(*parts: str) -> str:

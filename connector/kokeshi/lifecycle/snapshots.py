@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from itertools import islice
 from typing import Final
@@ -14,8 +14,9 @@ from typing import Final
 from kokeshi.engines import Engine, Flow, calls
 from kokeshi.errors import EngineError, InputError, SpecError
 from kokeshi.lifecycle import flows, requests
+from kokeshi.lifecycle.owners import building
 from kokeshi.types import Json
-from kokeshi.versions import Mark, Version, build_meta
+from kokeshi.versions import Mark, build_meta
 
 REPOSITORY: Final = "kokeshi"
 """Its name, and where it is below the first folder of `path.repo`, if nothing else is said."""
@@ -27,6 +28,9 @@ PATIENCE: Final = 3
 
 DELETIONS: Final = 8
 """How often a snapshot that is in use is tried to be deleted: for ten seconds in all."""
+
+MARKINGS: Final = 8
+"""How often the mapping of an index that begins to be restored is looked for: for ten seconds in all."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,199}")
 
@@ -119,7 +123,8 @@ class Snapshots:
         """Restore the one index of a snapshot, and wait until it answers; returns its name.
 
         index: a name for it that is free, which no alias takes. None makes it the next version of
-        `alias` and lets the alias stand for it, all at once; what was served stays for a rollback.
+        `alias` and lets the alias stand for it, all at once; what was served stays for a rollback. Until it
+        is whole it counts as being built: no search takes it, and the next rebuild deletes it after a kill.
         Raises InputError where the snapshot is missing, incomplete, or of several indices.
         """
         (source,) = self._restorable(name).indices
@@ -127,19 +132,30 @@ class Snapshots:
             return self._restore_version(name, source, alias)
         if self._engine.get_mapping(index):
             raise InputError(f"index '{index}' exists; choose another name")
-        self._restore(name, source, index)
+        self._start_restore(name, source, index)
+        self._wait_for_index(index)
         return index
 
     def _restore_version(self, name: str, source: str, alias: str) -> str:
         family = self._engine.run(flows.find_family(alias))
         version = family.next_name
-        self._restore(name, source, version)
         mark = Mark.new(f"snapshot {self._repository}/{name}", family.live)
-        self._engine.run(_mark(version, replace(mark, state="complete")))
-        self._engine.run(flows.swap(family, version))
+        with building(version):
+            self._start_restore(name, source, version)
+            self._mark(version, mark)  # the one in the snapshot says that it is whole
+            self._wait_for_index(version)
+            self._engine.run(flows.set_state(version, "complete"))
+            self._engine.run(flows.swap(family, version))
         return version
 
-    def _restore(self, name: str, source: str, target: str) -> None:
+    def _mark(self, version: str, mark: Mark) -> None:
+        """Mark a version that is being restored, as soon as its mapping is there."""
+        for _ in islice(_waits(), MARKINGS):
+            if self._engine.run(_set_mark(version, mark)):
+                return
+        raise EngineError(f"index '{version}': it is not restored, or was deleted; try again")
+
+    def _start_restore(self, name: str, source: str, target: str) -> None:
         body = {
             "indices": source,
             "include_global_state": False,
@@ -148,7 +164,6 @@ class Snapshots:
             "rename_replacement": target,
         }
         self._engine.perform(requests.start_restore(self._repository, name, body))
-        self._wait_for_index(target)
 
     def _wait_for_index(self, index: str) -> None:
         broken = 0
@@ -215,10 +230,13 @@ class Snapshots:
         return found
 
 
-def _mark(name: str, mark: Mark) -> Flow[None]:
+def _set_mark(name: str, mark: Mark) -> Flow[bool]:
+    """Mark an index; returns whether it was there."""
     mappings: dict[str, Json] = (yield calls.get_mapping(name)) or {}
-    version = Version(name, 0, mappings[name].get("_meta", {}))
-    yield requests.put_meta(name, build_meta(version.meta, mark))
+    if name not in mappings:
+        return False
+    yield requests.put_meta(name, build_meta(mappings[name].get("_meta", {}), mark))
+    return True
 
 
 def _waits() -> Iterator[None]:
