@@ -27,7 +27,8 @@ before, posted over two connections. Documents/s until every one is searchable, 
 to one segment too. *Of the ceiling*: that of the same encoding, in the same run. CPU and memory are those of
 the client's process, for the ceiling with all bodies; the vector stores are given lists, as they want them.
 Where engine and client share few processor cores, what a client computes is taken from the engine, and the
-faster the engine the larger its part: of 768 floats orjson takes 18 to 31 µs, by the machine, and base64 (SIMD) under 1 µs.
+faster the engine the larger its part: of 768 floats orjson takes 18 to 31 µs, by the machine, and base64
+(SIMD) under 1 µs.
 """
 
 WANTED = 0.95

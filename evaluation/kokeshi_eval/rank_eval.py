@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from kokeshi.engines.calls import describe_cause
+from kokeshi.engines.causes import describe_cause
 from kokeshi.errors import EngineError
 from kokeshi.types import Json
 from kokeshi_eval.batches import send_batches

@@ -18,7 +18,8 @@ import orjson
 from pydantic import ValidationError
 
 from kokeshi.engines import Engine, Flow, calls
-from kokeshi.engines.calls import BulkItem, Call
+from kokeshi.engines.calls import Call
+from kokeshi.engines.items import BulkItem
 from kokeshi.errors import EngineError, InputError
 from kokeshi.types import Json
 from kokeshi_eval.model import Evaluation

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import orjson
 import pytest
 
 from kokeshi import Index
-from kokeshi.engines import Engine
 from kokeshi.errors import EngineError, InputError, SpecError
 from kokeshi.lifecycle import (
     Check,
@@ -26,19 +22,11 @@ from tests.lifecycle import (
     SPEC,
     VECTORS,
     Shop,
-    a_shop,
     build_options,
     searching,
 )
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture
-def shop(engine: Engine, tmp_path: Path, monkeypatch) -> Iterator[Shop]:
-    monkeypatch.chdir(tmp_path)  # failures of an ingest are kept there
-    with a_shop(engine, tmp_path) as shop:
-        yield shop
 
 
 def test_versions_are_numbered_kept_and_pruned(shop: Shop) -> None:

@@ -6,14 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kokeshi import Index
-from kokeshi.engines import Engine
 from kokeshi.errors import EngineError, SpecError
 from kokeshi.lifecycle import (
     Check,
@@ -31,20 +29,12 @@ from tests.lifecycle import (
     SPEC,
     VECTORS,
     Shop,
-    a_shop,
     build_options,
     make_codebook,
     searching,
 )
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture
-def shop(engine: Engine, tmp_path: Path, monkeypatch) -> Iterator[Shop]:
-    monkeypatch.chdir(tmp_path)  # failures of an ingest are kept there
-    with a_shop(engine, tmp_path) as shop:
-        yield shop
 
 
 def test_a_swap_under_load_fails_no_search_and_shows_no_half_of_an_index(shop: Shop) -> None:

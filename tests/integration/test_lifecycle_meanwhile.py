@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 import pytest
 
 from kokeshi import Index
-from kokeshi.engines import Engine
 from kokeshi.errors import EngineError, SpecError
 from kokeshi.ingest import Pacing
 from kokeshi.lifecycle import Check, reindex, rollback
 from kokeshi.lifecycle.flows import find_family
 from kokeshi.metrics import IngestMetrics
-from tests.lifecycle import COUNT, Shop, a_shop, build_options
+from tests.lifecycle import COUNT, Shop, build_options
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture
-def shop(engine: Engine, tmp_path: Path, monkeypatch) -> Iterator[Shop]:
-    monkeypatch.chdir(tmp_path)  # failures of an ingest are kept there
-    with a_shop(engine, tmp_path) as shop:
-        yield shop
 
 
 def meanwhile(monkeypatch, change: Callable[[], object]) -> None:

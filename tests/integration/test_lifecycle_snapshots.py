@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from kokeshi import Index
 from kokeshi.connect import connect
-from kokeshi.engines import Engine, calls
+from kokeshi.engines import calls
 from kokeshi.errors import EngineError, InputError, SpecError
 from kokeshi.lifecycle import Snapshots, reindex, requests, rollback
 from kokeshi.lifecycle.flows import find_family
@@ -19,19 +18,11 @@ from tests.lifecycle import (
     SPEC,
     VECTORS,
     Shop,
-    a_shop,
     build_options,
     searching,
 )
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture
-def shop(engine: Engine, tmp_path: Path, monkeypatch) -> Iterator[Shop]:
-    monkeypatch.chdir(tmp_path)  # failures of an ingest are kept there
-    with a_shop(engine, tmp_path) as shop:
-        yield shop
 
 
 @pytest.fixture

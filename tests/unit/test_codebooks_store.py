@@ -19,7 +19,7 @@ from kokeshi.codebooks import (
 from kokeshi.codes.cells import Cells
 from kokeshi.codes.codebook import Codebook
 from kokeshi.codes.product import ProductQuantizer
-from kokeshi.engines import calls
+from kokeshi.engines import BulkItem, calls
 from kokeshi.engines.memory import MemoryEngine
 from kokeshi.errors import CodebookError, EngineError
 from kokeshi.schema import parse_spec
@@ -153,7 +153,7 @@ def test_a_codebook_that_is_not_taken_is_an_error():
     flow.send(None)
     assert flow.send({}).operation == "bulk"
     with pytest.raises(EngineError, match=f"codebook {BOOK.digest}: disk is full"):
-        flow.send([calls.BulkItem(429, "disk is full")])
+        flow.send([BulkItem(429, "disk is full")])
 
 
 def check(codes: str = "", *, book: Codebook = BOOK, encoder: str = "model", **changes) -> None:

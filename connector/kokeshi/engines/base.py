@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
 from kokeshi.engines import calls
-from kokeshi.engines.calls import BulkItem, Call
+from kokeshi.engines.calls import Call
+from kokeshi.engines.items import BulkItem
 from kokeshi.errors import EngineError
 from kokeshi.types import Base64Floats, Json
 

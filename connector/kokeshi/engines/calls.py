@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 import orjson
 
-from kokeshi.engines.shards import NO_COPY, can_be_completed, count_missing, find_cause
+from kokeshi.engines.causes import describe_cause, find_cause
+from kokeshi.engines.items import BulkItem, read_item
+from kokeshi.engines.shards import NO_COPY, can_be_completed, count_missing
 from kokeshi.errors import EngineError
 from kokeshi.types import Json
 
@@ -64,29 +65,6 @@ class Call(Generic[T]):
         if self.body is None or isinstance(self.body, bytes):
             return self.body
         return orjson.dumps(self.body)
-
-
-CLOSED_FOR_NOW: Final = frozenset({"cluster_block_exception", "index_closed_exception"})
-"""Errors of an item that say that its index takes nothing for now, whatever the document."""
-
-OF_NO_DOCUMENT: Final = frozenset({"security_exception", "index_not_found_exception"})
-"""Errors of an item that are those of the whole request."""
-
-
-class BulkItem(NamedTuple):
-    """What became of one document of a bulk request. reason: None where it was indexed.
-
-    status: as the engine gave it, but 503 where the index takes nothing for now, for which engines have
-    403, 429 and 400.
-    """
-
-    status: int
-    reason: str | None = None
-
-    @property
-    def retryable(self) -> bool:
-        """Whether the same document can succeed later: the engine was busy or a node was away."""
-        return self.status == 429 or self.status >= 500
 
 
 @dataclass(frozen=True)
@@ -181,7 +159,7 @@ def bulk(index: str, body: bytes) -> Call[list[BulkItem]]:
         "bulk",
         "POST",
         _path(index, "_bulk"),
-        lambda answer: [_read_item(index, item) for item in answer.body.get("items", [])],
+        lambda answer: [read_item(index, item) for item in answer.body.get("items", [])],
         index,
         body,
         params={"filter_path": "errors,items.*.status,items.*.error"},
@@ -340,12 +318,6 @@ def read_search(index: str, body: Json) -> Json:
     return body
 
 
-def describe_cause(error: Json) -> str:
-    """Return `type: reason` of the innermost cause."""
-    cause = find_cause(error)
-    return f"{cause.get('type', 'error')}: {cause.get('reason', 'no reason given')}"
-
-
 def _require_complete(what: str, body: Json) -> None:
     """Raise EngineError where a shard failed, or has no copy that answers. what: begins the message."""
     shards = body["_shards"]
@@ -414,23 +386,6 @@ def _nothing(_: Answer) -> None:
     return None
 
 
-def _read_item(index: str, item: Json) -> BulkItem:
-    (result,) = item.values()
-    if "error" not in result:
-        return _taken(result["status"])
-    error, status = result["error"], result["status"]
-    reason = _describe_item(error)
-    if error.get("type") in OF_NO_DOCUMENT:
-        raise EngineError(f"bulk of '{index}': {reason}", status=status)
-    return BulkItem(503 if error.get("type") in CLOSED_FOR_NOW else status, reason)
-
-
-@cache
-def _taken(status: int) -> BulkItem:
-    """Nearly all items are this one: making it anew takes longer than all else that is done with an item."""
-    return BulkItem(status)
-
-
 def _read_stored(index: str, found: Json) -> Stored:
     if "error" in found:  # of its shard: the others can be there
         cause = describe_cause(found["error"])
@@ -439,9 +394,3 @@ def _read_stored(index: str, found: Json) -> Stored:
         return Stored(found["_id"])
     condition = {"if_seq_no": found["_seq_no"], "if_primary_term": found["_primary_term"]}
     return Stored(found["_id"], found["_source"], found["_version"], condition)
-
-
-def _describe_item(error: Json) -> str:
-    """The outermost reason names the field and its value, the innermost what is wrong with it."""
-    cause = describe_cause(error)
-    return f"{error.get('reason', '')}; {cause}" if error.get("caused_by") else cause

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from kokeshi.engines.calls import Answer, Call, describe_cause
+from kokeshi.engines.calls import Answer, Call
+from kokeshi.engines.causes import describe_cause
 from kokeshi.engines.connection import Connection
 from kokeshi.engines.retry import PROBE_S, Tried
 from kokeshi.engines.transport import Reply, TransportError, Trouble

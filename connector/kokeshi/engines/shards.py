@@ -12,6 +12,7 @@ from typing import Final
 
 import orjson
 
+from kokeshi.engines.causes import find_cause
 from kokeshi.types import Json
 
 NO_COPY: Final = "no_shard_available_action_exception"
@@ -47,15 +48,6 @@ def count_missing(shards: Json) -> int:
     total: int = shards.get("total", 0)
     answered: int = shards.get("successful", total)
     return total - answered
-
-
-def find_cause(error: Json) -> Json:
-    """Return the innermost cause, which is the one that helps: `type` and `reason`."""
-    for shard in error.get("failed_shards", [])[:1]:
-        return find_cause(shard.get("reason", {}))
-    while isinstance(error.get("caused_by"), dict):
-        error = error["caused_by"]
-    return error
 
 
 def _has_gap(content: bytes) -> bool:

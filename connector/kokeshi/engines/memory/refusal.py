@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kokeshi.engines.calls import describe_cause
+from kokeshi.engines.causes import describe_cause
 from kokeshi.errors import CapabilityError, EngineError
 from kokeshi.types import Json
 
