@@ -187,12 +187,15 @@ class TestFile:
 
         return save
 
-    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
-    def test_each_document_takes_the_row_of_its_number(self, file, dtype):
-        spec = precomputed(file=file(np.array([[1, 2], [3, 4], [5, 6]], dtype)))
-        records = [Record(2, 9, {}), Record(0, 1, {})]
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, ">f4", np.float64, np.int64])
+    @pytest.mark.parametrize("rows", [(2, 0), (1, 2), (1, 1), (0,), ()])
+    def test_each_document_takes_the_row_of_its_number(self, file, dtype, rows):
+        numbers = [[1, 2], [3, 4], [5, 6]]
+        spec = precomputed(file=file(np.array(numbers, dtype)))
+        records = [Record(row, row + 1, {}) for row in rows]
         found = embed_records(load_encoder(spec), spec, records)
-        assert (found.vectors.tolist(), found.vectors.dtype) == ([[5, 6], [1, 2]], np.float32)
+        assert found.vectors.tolist() == [numbers[row] for row in rows]
+        assert (found.vectors.dtype, found.vectors.shape) == (np.float32, (len(rows), 2))
 
     def test_a_document_without_a_row_says_so(self, file):
         found = embed(precomputed(file=file([[1.0, 2.0]])), {}, {})

@@ -56,7 +56,7 @@ class PrecomputedEncoder:
     ) -> tuple[Float32, dict[int, str]]:
         places = np.array([record.row for record in records], np.int64)
         there = (places >= 0) & (places < len(rows))
-        if there.all() and (np.diff(places) == 1).all():  # the usual case: no copy of the file
+        if len(places) and there.all() and (np.diff(places) == 1).all():  # usual: no copy is made
             return np.asarray(rows[places[0] : places[-1] + 1], np.float32), {}
         vectors = self._unknown(len(records))
         vectors[there] = rows[places[there]]

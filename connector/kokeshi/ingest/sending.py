@@ -67,11 +67,8 @@ def send_actions(
         given_up = 0 if sent.outcomes else given_up
         tries = 1 if sent.outcomes or not sent.again else tries + 1
         again, rest = sent.again, pending[len(batch) :]
-        if sent.refusal is None:
-            pending, tries = (
-                [one.action for one in again] + rest,
-                0,
-            )  # to send it in parts was no try
+        if sent.refusal is None:  # to send it in parts was no try
+            pending, tries = [one.action for one in again] + rest, 0
             continue
         metrics.count_retries(str(sent.refusal.status or "connection"), len(again))
         LOGGER.warning("%d documents are sent again: %s", len(again), sent.refusal)

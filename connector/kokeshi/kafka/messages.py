@@ -41,9 +41,8 @@ def read_message(
             fields["version"] = _read_timestamp(message)
     except InputError as error:
         key = None if message.key is None else message.key[:512].decode(errors="replace")
-        value = (message.value or b"").decode(
-            errors="replace"
-        )  # all of it: the topic may forget it
+        # all of it: the topic may forget it
+        value = (message.value or b"").decode(errors="replace")
         return Failure(message.offset, str(error), value, key, message.partition)
     found = parse_change(Record(message.partition, message.offset, fields), spec)
     if isinstance(found, Failure) and found.id is None and isinstance(fields.get("id"), str):
