@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from kokeshi import Index
-from kokeshi.errors import EngineError, SpecError
+from kokeshi.errors import EngineError, InputError, SpecError
 from kokeshi.ingest import Pacing
 from kokeshi.lifecycle import Check, reindex, rollback
 from kokeshi.lifecycle.flows import find_family
@@ -54,6 +54,16 @@ def test_what_another_run_serves_while_encoders_load_is_taken_the_place_of(
     assert (report.version, report.replaced) == (f"{shop.name}-v000003", f"{shop.name}-v000002")
     assert shop.served() == (report.version, COUNT, {3})
     assert rollback(shop.engine, shop.name).version == report.replaced
+
+
+def test_a_gate_is_not_left_out_where_what_is_served_goes_while_encoders_load(
+    shop: Shop, monkeypatch
+) -> None:
+    first = shop.build(1).version
+    meanwhile(monkeypatch, lambda: shop.engine.delete_index(first))
+    with pytest.raises(InputError, match="gate: nothing is served yet"):
+        reindex(shop.index, shop.file(2), gate=lambda *_: Check("gate", True, ""))
+    assert shop.versions() == []
 
 
 def test_a_first_version_is_not_put_beside_another(shop: Shop) -> None:

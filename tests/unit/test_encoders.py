@@ -12,6 +12,7 @@ from kokeshi.codes import normalise, prefix
 from kokeshi.encoders import Record, check_query, embed_query, embed_records, load_encoder
 from kokeshi.encoders.registry import encoder_names
 from kokeshi.errors import EncoderError, InputError
+from kokeshi.ingest.documents import serialise_column
 from kokeshi.schema import VectorSpec
 
 INCLUDED = ["http", "onnx-text", "precomputed", "sentence-transformers", "wordllama"]
@@ -196,6 +197,12 @@ class TestFile:
         found = embed_records(load_encoder(spec), spec, records)
         assert found.vectors.tolist() == [numbers[row] for row in rows]
         assert (found.vectors.dtype, found.vectors.shape) == (np.float32, (len(rows), 2))
+
+    def test_rows_are_serialised_however_they_lie_in_the_file(self, file):
+        spec = precomputed(file=file(np.asfortranarray([[1, 2], [3, 4]], np.float32)))
+        records = [Record(row, row + 1, {}) for row in (0, 1)]
+        found = embed_records(load_encoder(spec), spec, records)
+        assert serialise_column("v", found.vectors) == [b'"v":[1.0,2.0]', b'"v":[3.0,4.0]']
 
     def test_a_document_without_a_row_says_so(self, file):
         found = embed(precomputed(file=file([[1.0, 2.0]])), {}, {})

@@ -166,6 +166,13 @@ class TestSending:
         outcomes = {o.action.id: o.reason for o in send(engine, actions("apbc"), sleep)}
         assert outcomes == {"a": None, "p": "status 500", "b": None, "c": None}
 
+    def test_of_two_documents_that_stay_refused_each_has_its_own_reason(self, sleep):
+        engine = ScriptedEngine(
+            *[lambda id_: {"p": 500, "b": 429}.get(id_, 200)] * (BUSY_TRIES + 1)
+        )
+        outcomes = {o.action.id: o.reason for o in send(engine, actions("pab"), sleep)}
+        assert outcomes == {"p": "status 500", "a": None, "b": "status 429"}
+
     @pytest.mark.parametrize(("busy", "status"), [("bcd", 429), ("d", 503)])
     def test_a_shard_that_takes_nothing_is_an_error_though_others_take_theirs(
         self, sleep, busy, status

@@ -57,7 +57,7 @@ class PrecomputedEncoder:
         places = np.array([record.row for record in records], np.int64)
         there = (places >= 0) & (places < len(rows))
         if len(places) and there.all() and (np.diff(places) == 1).all():  # usual: no copy is made
-            return np.asarray(rows[places[0] : places[-1] + 1], np.float32), {}
+            return np.ascontiguousarray(rows[places[0] : places[-1] + 1], np.float32), {}
         vectors = self._unknown(len(records))
         vectors[there] = rows[places[there]]
         ends = f"has no row in the .npy file, which ends after {len(rows)} documents"

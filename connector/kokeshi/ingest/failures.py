@@ -8,11 +8,13 @@ without a document follows and names the line of that one.
 from __future__ import annotations
 
 import sys
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
 
+import numpy as np
 import orjson
 
 from kokeshi.encoders import NO_ROW, Record
@@ -163,14 +165,16 @@ class DeadLetters:
         """
         kind = self.kind
         newer: dict[str, int] = {}
-        places: list[tuple[int, int]] = []
+        lines, places = array("q"), array("q")  # there can be millions
         for place, entry in _read_places(self.path, kind):
             id_, line = entry["id"], entry["line"]
             if entry[kind] is None:
                 newer[id_] = max(line, newer.get(id_, 0))
             else:
-                places.append((line, place))
-        for entry in _read_at(self.path, [place for _, place in sorted(places)]):
+                lines.append(line)
+                places.append(place)
+        in_order = np.argsort(np.asarray(lines), kind="stable")
+        for entry in _read_at(self.path, (places[at] for at in in_order)):
             document, line = entry[kind], entry["line"]
             if isinstance(document, dict) and line >= newer.get(entry["id"], 0):
                 row = entry.get("row")

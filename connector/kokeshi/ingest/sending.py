@@ -76,7 +76,7 @@ def send_actions(
             _check_engine(sent, spent, given_up)
             yield spent
             again = [one for one in again if tries < _most_tries(sent, one)]
-            given_up += len(spent)
+            given_up += sum(sent.whole or one.status in BUSY for one in spent)
         pending = [one.action for one in again] + rest
         if again:
             sleep(wait_s(tries))
@@ -100,9 +100,9 @@ def _most_tries(sent: _Sent, one: Outcome) -> int:
 def _check_engine(sent: _Sent, spent: Sequence[Outcome], given_up: int) -> None:
     """Raise what the engine said where it is the engine that takes nothing, not a document.
 
-    given_up: how many documents were, one after another, before. A full disk, for one, refuses each
-    document: going on would call every further one a failure. But one that is too large for the memory
-    of the engine gets 429 for ever, be it alone in its request or not.
+    given_up: how many documents were before, one after another, since it was too busy. A full disk, for
+    one, refuses each document: going on would call every further one a failure. But one that is too large
+    for the memory of the engine gets 429 for ever, be it alone in its request or not.
     """
     refusal = sent.refusal
     if refusal is None:

@@ -136,11 +136,16 @@ def reindex(
         check_changes(changes)
     _check_apart((source, *differences))
     family = index.engine.run(flows.find_family(index.spec.index))
-    if gate and family.live is None:
-        raise InputError("gate: nothing is served yet that it could compare; leave it out")
+    _check_gate(gate, family)
     sending = _Sending(pacing=pacing, on_progress=on_progress, metrics=metrics)
     with open_next(index, family) as version, building(version.index.spec.index):
+        _check_gate(gate, version.family)
         return _Rebuild(version, source, differences, gate, options, sending, started).run()
+
+
+def _check_gate(gate: Gate | None, family: Family) -> None:
+    if gate and family.live is None:
+        raise InputError("gate: nothing is served yet that it could compare; leave it out")
 
 
 def _check_apart(sources: Sequence[Source]) -> None:
