@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 CHUNK_DOCUMENTS: Final = 512
 """Documents encoded at once."""
 
-FIRST_DOCUMENTS: Final = 32
-"""Of the first chunk, which nothing can be sent before; each further one may hold twice as many."""
-
 CHUNK_BYTES: Final = 16 * 1024 * 1024
 """Memory of the documents encoded at once; fewer where they are large."""
 
@@ -315,15 +312,13 @@ class _Stages:
         self, source: Iterable[Record | BadLine], reached: Callable[[], Position | None]
     ) -> Iterator[_Chunk]:
         number = weight = 0
-        most = FIRST_DOCUMENTS
         items: list[Record | BadLine] = []
         for item in source:
             items.append(item)
             weight += weigh(item.text if isinstance(item, BadLine) else item.fields)
-            if len(items) >= most or weight >= CHUNK_BYTES:
+            if len(items) == CHUNK_DOCUMENTS or weight >= CHUNK_BYTES:
                 yield self._check(number, items, weight, reached())
                 items, weight, number = [], 0, number + 1
-                most = min(2 * most, CHUNK_DOCUMENTS)
         if items:
             yield self._check(number, items, weight, reached())
 
