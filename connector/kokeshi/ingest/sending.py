@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kokeshi.engines import BulkItem, Engine
+from kokeshi.engines.retry import BUSY
 from kokeshi.errors import EngineError
 from kokeshi.ingest.actions import Action, Outcome
 from kokeshi.ingest.pace import Pace
@@ -23,7 +24,6 @@ each try as long as the connection itself waits for an engine that is away."""
 
 LOGGER: Final = logging.getLogger("kokeshi.ingest")
 
-BUSY: Final = frozenset({429, 502, 503, 504})
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 8.0
 
@@ -72,11 +72,11 @@ def send_actions(
             continue
         metrics.count_retries(str(sent.refusal.status or "connection"), len(again))
         LOGGER.warning("%d documents are sent again: %s", len(again), sent.refusal)
-        if spent := [one for one in again if tries >= _most_tries(sent, one)]:
+        if spent := [one for one in again if tries >= _most_tries(one)]:
             _check_engine(sent, spent, given_up)
             yield spent
-            again = [one for one in again if tries < _most_tries(sent, one)]
-            given_up += sum(sent.whole or one.status in BUSY for one in spent)
+            again = [one for one in again if tries < _most_tries(one)]
+            given_up += sum(one.status in BUSY for one in spent)
         pending = [one.action for one in again] + rest
         if again:
             sleep(wait_s(tries))
@@ -90,11 +90,9 @@ def wait_s(tries: int) -> float:
     return wait
 
 
-def _most_tries(sent: _Sent, one: Outcome) -> int:
-    """Return how often a document is tried, by its own answer where it has one."""
-    refusal = sent.refusal
-    away = sent.whole and refusal is not None and (refusal.away or refusal.status in BUSY)
-    return BUSY_TRIES if away or one.status in BUSY else TRIES
+def _most_tries(one: Outcome) -> int:
+    """Return how often a document is tried, by its own answer."""
+    return BUSY_TRIES if one.status in BUSY else TRIES
 
 
 def _check_engine(sent: _Sent, spent: Sequence[Outcome], given_up: int) -> None:
@@ -104,15 +102,10 @@ def _check_engine(sent: _Sent, spent: Sequence[Outcome], given_up: int) -> None:
     one, refuses each document: going on would call every further one a failure. But one that is too large
     for the memory of the engine gets 429 for ever, be it alone in its request or not.
     """
-    refusal = sent.refusal
-    if refusal is None:
-        return
     busy = [one for one in spent if one.status in BUSY]
-    alone = len(spent) + given_up == 1
-    if sent.whole and not (refusal.status == 429 and alone):
-        raise refusal
-    if any(one.status != 429 for one in busy) or (busy and len(busy) + given_up > 1):
-        raise refusal
+    of_engine = any(one.status != 429 for one in busy) or (busy and len(busy) + given_up > 1)
+    if sent.refusal and (of_engine or (sent.whole and not busy)):
+        raise sent.refusal
 
 
 def _send(engine: Engine, index: str, batch: list[Action], pace: Pace) -> _Sent:
@@ -126,7 +119,9 @@ def _send(engine: Engine, index: str, batch: list[Action], pace: Pace) -> _Sent:
         if not error.retryable:
             raise
         pace.end(busy=True)
-        return _Sent(again=[Outcome(a, str(error)) for a in batch], refusal=error, whole=True)
+        status = error.status or 503  # without an answer the engine is away
+        again = [Outcome(action, str(error), status) for action in batch]
+        return _Sent(again=again, refusal=error, whole=True)
     sent = _read(index, batch, items)
     pace.end(busy=bool(sent.again))
     return sent
